@@ -15,7 +15,7 @@ from scenecart._imagery.mercator import to_mercator
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from scenecart._imagery.picture_place import PicturePlace
+    from scenecart._imagery.georeference import Georeference
 
 
 def capture(footprint: Any, **values: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def north_up(footprint: Any, crs: str, side: int = 400, fill: tuple[int, ...] = 
     return Image.fromarray(pixels), position
 
 
-def error_of(place: PicturePlace, degrees: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
+def error_of(place: Georeference, degrees: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how many pixels positions are off."""
     return np.asarray(np.hypot(*(place.to_pixels(to_mercator(degrees)) - truth).T))
 

@@ -18,9 +18,9 @@ from scenecart._client.purchases import PurchaseMethods
 from scenecart._client.team import TeamMethods
 from scenecart._delivery.download import DeliveryService
 from scenecart._imagery.quicklook import QuicklookStore
-from scenecart._office.books import Books
 from scenecart._office.budgets import Budgets
 from scenecart._office.guard import PurchaseGuard
+from scenecart._office.order_totals import OrderTotals
 from scenecart._office.spending import SpendingReader
 from scenecart._orders.holdings import PANEL_SECONDS, HoldingReader
 from scenecart._orders.journal import Journal
@@ -173,11 +173,11 @@ class Client(PurchaseMethods, TeamMethods):
             now=wall,
         )
         self._orders.labels = LabelFile(directory / "labels.sqlite")
-        self._books = Books(self._orders, self._journal, wall)
-        self._budgets = Budgets(self._books, budgets or environ.get("SCENECART_BUDGETS") or None, wall)
+        self._order_totals = OrderTotals(self._orders, self._journal, wall)
+        self._budgets = Budgets(self._order_totals, budgets or environ.get("SCENECART_BUDGETS") or None, wall)
         keys = require_approval if require_approval is not None else environ.get("SCENECART_REQUIRE_APPROVAL", "").split() or None
         self._guard = PurchaseGuard(self._budgets, keys, self._existing_order_of, wall)
-        self._spending = SpendingReader(self._session, self._books, self._journal)
+        self._spending = SpendingReader(self._session, self._order_totals, self._journal)
         self._orders.after_wait = lambda: self._placing.show_notices(None)
         self._session.on_placing_wait(lambda seconds: say(_limit_notice(seconds)))
         self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)

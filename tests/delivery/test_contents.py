@@ -13,7 +13,7 @@ import scenecart
 from _expect import raises
 from scenecart._delivery import contents
 from scenecart._delivery.checksums import Checksum
-from scenecart._delivery.contents import Recorded
+from scenecart._delivery.contents import FileRecord
 from scenecart._delivery.paths import PlannedFile
 
 if TYPE_CHECKING:
@@ -90,12 +90,12 @@ def test_is_as_recorded_notices_a_change(tmp_path: Path):
     """A file that changed after it was recorded is noticed by size, and by checksum if that is verified."""
     path = tmp_path / "a.tif"
     path.write_bytes(CONTENT)
-    assert contents.is_as_recorded(path, Recorded(256, SHA256, "none"), "checksum")
-    assert contents.is_as_recorded(path, Recorded(None, None, "none"), "checksum")
-    assert not contents.is_as_recorded(path, Recorded(255, None, "none"), "size")
-    assert not contents.is_as_recorded(path, Recorded(256, OTHER, "none"), "checksum")
-    assert contents.is_as_recorded(path, Recorded(256, OTHER, "none"), "size")
-    assert contents.is_as_recorded(path, Recorded(1, OTHER, "none"), "none")
+    assert contents.is_as_recorded(path, FileRecord(256, SHA256, "none"), "checksum")
+    assert contents.is_as_recorded(path, FileRecord(None, None, "none"), "checksum")
+    assert not contents.is_as_recorded(path, FileRecord(255, None, "none"), "size")
+    assert not contents.is_as_recorded(path, FileRecord(256, OTHER, "none"), "checksum")
+    assert contents.is_as_recorded(path, FileRecord(256, OTHER, "none"), "size")
+    assert contents.is_as_recorded(path, FileRecord(1, OTHER, "none"), "none")
 
 
 @pytest.mark.parametrize("verify", ["sha256", 1, None, 0.0, []])

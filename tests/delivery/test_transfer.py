@@ -13,9 +13,9 @@ from _expect import raises
 from _scripted_service import Answer, RecordedRequest, ScriptedService, answer
 from _sessions import make_session
 from scenecart._delivery.checksums import Checksum
-from scenecart._delivery.contents import Recorded
+from scenecart._delivery.contents import FileRecord
 from scenecart._delivery.paths import PlannedFile
-from scenecart._delivery.transfer import Held, Stopped, Transfer
+from scenecart._delivery.transfer import FileInUse, Transfer, TransferStopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +104,7 @@ def test_transfer_wrong_checksum_is_kept_apart_and_can_be_taken(service: Scripte
     assert len(service.requests(FILE)) == requested
     assert names(tmp_path) == {"2024_visual.tif"}
     # the next ordinary download takes what was accepted
-    accepted = Recorded(len(CONTENT), SHA256, "size")
+    accepted = FileRecord(len(CONTENT), SHA256, "size")
     assert transfer(checksum=wrong, recorded=accepted).run().verified == "none"
     assert len(service.requests(FILE)) == requested
 
@@ -151,7 +151,7 @@ def test_transfer_damaged_file_is_repaired_and_kept(transfer: Any, tmp_path: Pat
     target = tmp_path / "2024_visual.tif"
     for number, damaged in enumerate((CONTENT[:-100], b"\1" + CONTENT[1:])):
         target.write_bytes(damaged)
-        repair = transfer(recorded=Recorded(len(CONTENT), SHA256, "checksum"))
+        repair = transfer(recorded=FileRecord(len(CONTENT), SHA256, "checksum"))
         assert repair.run().path.read_bytes() == CONTENT
         assert repair.replaced is not None
         assert repair.replaced.read_bytes() == damaged
@@ -161,7 +161,7 @@ def test_transfer_damaged_file_is_repaired_and_kept(transfer: Any, tmp_path: Pat
 def test_transfer_file_of_unknown_checksum_is_compared_with_the_record(service: ScriptedService, transfer: Any, tmp_path: Path):
     """Of a file that the service announces nothing of, what was recorded is compared."""
     target = tmp_path / "2024_visual.tif"
-    record = Recorded(len(CONTENT), SHA256, "none")
+    record = FileRecord(len(CONTENT), SHA256, "none")
     target.write_bytes(CONTENT)
     assert transfer(size=None, checksum=None, recorded=record).run().checksum == SHA256
     assert service.requests(FILE) == []
@@ -183,7 +183,7 @@ def test_transfer_of_a_file_that_somebody_downloads_is_held(service: ScriptedSer
     thread.start()
     assert begun.wait(30)
     other = transfer()
-    with pytest.raises(Held):
+    with pytest.raises(FileInUse):
         other.run()
     end.set()
     thread.join(30)
@@ -217,6 +217,6 @@ def test_transfer_that_was_stopped_writes_nothing_more(service: ScriptedService,
     assert transfer().run().path.read_bytes() == CONTENT
     end.set()
     thread.join(30)
-    assert [type(error) for error in errors] == [Stopped]
+    assert [type(error) for error in errors] == [TransferStopped]
     assert (tmp_path / "2024_visual.tif").read_bytes() == CONTENT
     assert names(tmp_path) == {"2024_visual.tif"}

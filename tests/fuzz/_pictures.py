@@ -17,8 +17,8 @@ from fuzz._engine import Bare, Place, WithFolder
 from scenecart import InvalidRequest
 from scenecart._imagery.cloud_mask import pixels_inside
 from scenecart._imagery.describe import describe_raster
+from scenecart._imagery.georeferencing import georeference_picture
 from scenecart._imagery.picture import decode, picture_kind, unpacked_size
-from scenecart._imagery.placing import place_picture
 from scenecart._imagery.render import RasterPicture
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Pictures(Bare):
         assert picture.mode == "RGBA"
         assert picture.width * picture.height <= _MOST_PIXELS
         if max(picture.size) <= 256:
-            place_picture(picture, {"geometry": _FOOTPRINT})
+            georeference_picture(picture, {"geometry": _FOOTPRINT})
         return f"{picture_kind(data)}: decoded"
 
 

@@ -173,7 +173,7 @@ def test_place_ends_every_open_request(journal: Journal, owner: str):
     placed = journal.place(journal.begin(sent, owner, price=PRICE), "o-1", answer={"id": "o-1"})
     assert (placed.state, placed.open_tries, placed.order_id) == ("placed", 0, "o-1")
     assert journal.leave_open(placed, "late").order_id == "o-1"
-    assert journal.write_off(placed, "late").state == "placed"
+    assert journal.mark_not_ordered(placed, "late").state == "placed"
     assert journal.claim(PURCHASE, "", owner).order_id == "o-1"
     assert journal.by_order("o-1", PURCHASE.base_url).key == placed.key
 
@@ -181,7 +181,7 @@ def test_place_ends_every_open_request(journal: Journal, owner: str):
 def test_write_off_ends_every_open_request(journal: Journal, owner: str):
     """A placement that was proved absent has no open request, and keeps its key for the next one."""
     sent = journal.begin(journal.claim(PURCHASE, "", owner), owner, price=PRICE)
-    absent = journal.write_off(sent, "proved")
+    absent = journal.mark_not_ordered(sent, "proved")
     assert (absent.state, absent.open_tries, absent.unanswered_since) == ("absent", 0, None)
     assert journal.claim(PURCHASE, "", owner).key == sent.key
 

@@ -10,12 +10,12 @@ import pypdfium2
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from scenecart.report._drawing import Disc, Drawing, Lines, Pen, Words, rectangle, ticks, to_svg
+from scenecart.report._drawing import Disc, Drawing, Lines, Pen, TextLine, rectangle, ticks, to_svg
 from scenecart.report._pdf_canvas import draw_drawing
 from scenecart.report._pdf_fonts import register_fonts
 
 
-def _drawing(*items: Lines | Disc | Words) -> Drawing:
+def _drawing(*items: Lines | Disc | TextLine) -> Drawing:
     """Return a drawing of 100 by 60 points whose frame leaves out the 10 points at its left."""
     return Drawing(100.0, 60.0, (10.0, 0.0, 100.0, 60.0), "A <drawing>", list(items))
 
@@ -42,7 +42,7 @@ def test_svg_is_well_formed_escaped_and_the_same_each_time():
     drawing = _drawing(
         Lines([rectangle(20, 20, 40, 40)], Pen(fill="#112233", opacity=0.5), closed=True),
         Disc(50, 30, 5, Pen(stroke="#445566", width=1)),
-        Words(50, 30, '<script>"&', 8, "#000000", is_label=True),
+        TextLine(50, 30, '<script>"&', 8, "#000000", is_label=True),
         Lines([], Pen(stroke="#445566", width=1)),
     )
     text = to_svg(drawing, "a")
@@ -58,7 +58,7 @@ def test_pdf_has_the_shapes_of_the_drawing_within_its_frame():
     register_fonts()
     hole = [rectangle(0, 0, 60, 60), rectangle(20, 20, 40, 40)]
     drawing = _drawing(
-        Lines(hole, Pen(fill="#ff0000"), closed=True), Disc(80, 30, 10, Pen(fill="#0000ff")), Words(80, 30, "7", 8, "#ffffff")
+        Lines(hole, Pen(fill="#ff0000"), closed=True), Disc(80, 30, 10, Pen(fill="#0000ff")), TextLine(80, 30, "7", 8, "#ffffff")
     )
     content = io.BytesIO()
     canvas = Canvas(content, pagesize=(100, 60))

@@ -14,7 +14,7 @@ from _report_data import ScriptedClient, report_text
 from _scripted_service import answer, feature
 from scenecart._cart.cart import make_cart
 from scenecart.report import _basemap, _map
-from scenecart.report._drawing import Words
+from scenecart.report._drawing import TextLine
 from scenecart.report._model import contents_of
 from scenecart.report._pdf_fonts import PLAIN, width_of
 
@@ -28,7 +28,7 @@ def test_map_labels_fit_the_room_reserved_for_them(scripted: ScriptedClient):
     drawing = _map.draw_map(_map.scene_of(contents_of(scripted.cart(*many))), 500)
     boxes = []
     for label in drawing.items:
-        if isinstance(label, Words) and label.is_label:
+        if isinstance(label, TextLine) and label.is_label:
             half, above = width_of(label.text, PLAIN, label.size) / 2, label.size / 2
             boxes.append(shapely.box(label.x - half, label.y - above, label.x + half, label.y + above))
     assert boxes

@@ -48,7 +48,7 @@ def box(clock: Clock, small_items: str) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def speak(clock: Clock, small_items: str) -> Iterator[Callable[..., Sandbox]]:
+def serve(clock: Clock, small_items: str) -> Iterator[Callable[..., Sandbox]]:
     """Return a function that starts a sandbox with six captures and the test's clock, in the dialects of these names."""
     with contextlib.ExitStack() as stack:
 

@@ -84,7 +84,7 @@ def test_start_unknown_dialect_is_refused_with_nearest_name(names: Any):
 
 @pytest.mark.parametrize("names", [5, [5], "sse-stream:arrays", "seed-orders:first"])
 def test_start_invalid_dialect_is_refused(names: Any):
-    """A dialect that is not a text, or has no such way, is an error that begins with the argument."""
+    """A dialect that is not a text, or has no such variant, is an error that begins with the argument."""
     with pytest.raises(SandboxError, match=r"^dialect "):
         Sandbox(dialect=names)
 

@@ -26,7 +26,7 @@ def test_filters_moved_handle_sets_the_filter(captures: gpd.GeoDataFrame, displa
     panel = display(CaptureFilters(captures))
     act(panel._view, "filter", name="eo:cloud_cover", value=[0, 10])
     assert panel.filters == {"eo:cloud_cover": [0.0, 10.0]}
-    assert panel._view.state["says"] == f"{len(panel.filtered):,} of {len(captures):,} left"
+    assert panel._view.state["caption"] == f"{len(panel.filtered):,} of {len(captures):,} left"
     dates = drawn(panel, "datetime")
     assert max(dates["bars"]) == 1.0
     act(panel._view, "filter", name="datetime", value=[dates["low"], dates["low"] + 30])
@@ -71,4 +71,4 @@ def test_filters_keep_their_bars_when_one_is_set(captures: gpd.GeoDataFrame, dis
     panel.state.captures = captures.iloc[:0]
     assert panel._view.state["facets"] == []
     panel.state.captures = captures.iloc[:3]
-    assert panel._view.state["says"] == "3 of 3 left"
+    assert panel._view.state["caption"] == "3 of 3 left"

@@ -18,7 +18,7 @@ from _widgets import sent_messages, wait_for
 from scenecart._imagery.mercator import HALF_WORLD, to_mercator
 from scenecart.widgets import CaptureMap, FootprintMap
 from scenecart.widgets._imagery_layers import degrees_of
-from scenecart.widgets._map_imagery import PlacedQuicklook, fetch_quicklooks
+from scenecart.widgets._map_imagery import GeoreferencedQuicklook, fetch_quicklooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,7 +183,7 @@ def test_quicklooks_are_placed_and_called_approximate(
     shown = display(FootprintMap(captures, basemap="none", client=client))
     shown.state.selection = tuple(captures.index[:3])
     found = fetch_quicklooks(shown.state.selected, client.quicklook)
-    assert all(isinstance(one, PlacedQuicklook) for one in found)
+    assert all(isinstance(one, GeoreferencedQuicklook) for one in found)
     shown.show_quicklooks()
     wait_for(lambda: shown.imagery == ["Quicklooks"])
     (layer,) = shown._imagery.layers.layers

@@ -14,8 +14,8 @@ from scenecart.widgets import OrderTracker
 from scenecart.widgets._bench.cart import CartPart
 from scenecart.widgets._bench.orders import _steps
 from scenecart.widgets._jobs import Runner
-from scenecart.widgets._order_book import OrderBook
 from scenecart.widgets._order_entry import Entry, state_of_order
+from scenecart.widgets._order_list import OrderList
 from scenecart.widgets._purchase import Purchase
 
 if TYPE_CHECKING:
@@ -209,17 +209,17 @@ def test_order_tracker_goes_through_an_outage(
 def test_cart_says_when_its_files_have_arrived(client: scenecart.Client, pair: gpd.GeoDataFrame, tmp_path: Path):
     """Once files of what was bought are on this machine, the cart says where, and has the code that opens them."""
     runner = Runner(4)
-    purchase, book = Purchase(client, runner, pair.head(1), HARBOUR), OrderBook(runner, client, directory=tmp_path / "files")
-    part = CartPart(purchase, runner, book=book)
+    purchase, order_list = Purchase(client, runner, pair.head(1), HARBOUR), OrderList(runner, client, directory=tmp_path / "files")
+    part = CartPart(purchase, runner, orders=order_list)
     wait_for(lambda: purchase.estimate)
     act(part, "order")
     wait_for(lambda: (part.state["offer"] or {}).get("is_checked"))
     act(part, "buy", credits=part.state["offer"]["credits"])
     order = wait_for(lambda: purchase.order)
-    book.follow([order])
-    wait_for(lambda: book.entry(order.id).order.is_delivered, 60)
+    order_list.follow([order])
+    wait_for(lambda: order_list.entry(order.id).order.is_delivered, 60)
     assert part.state["arrived"] is None
-    book.download(order.id)
+    order_list.download(order.id)
     arrived = wait_for(lambda: part.state["arrived"])
     assert arrived["title"] == "1 of 1 capture has arrived"
     names: dict[str, Any] = {}

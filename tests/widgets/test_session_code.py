@@ -12,7 +12,7 @@ import pytest
 import scenecart
 from _widgets import HARBOUR
 from scenecart._geo.area import as_area
-from scenecart.widgets._session_code import Searched, session_code
+from scenecart.widgets._session_code import ExecutedSearch, session_code
 from scenecart.widgets._state import CaptureState
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def test_copied_cell_runs_by_itself(sandbox: Sandbox, client: scenecart.Client, 
     """A new process that knows nothing but the code connects, searches, picks the same captures and gets their price."""
     state = CaptureState(found, HARBOUR)
     state.select(found.index[[3, 1]])
-    code = session_code(client, state, Searched("aurora", CRITERIA), state.aoi)
+    code = session_code(client, state, ExecutedSearch("aurora", CRITERIA), state.aoi)
     check = 'print(sorted(zip(chosen["host"], chosen["collection"], chosen["id"])), estimate.total_aud > 0)'
     environment = {**os.environ, "SCENECART_BASE_URL": "", "SCENECART_TOKEN": ""}
     done = subprocess.run(
@@ -48,7 +48,7 @@ def test_code_without_picks_repeats_the_filters(client: scenecart.Client, found:
     """Filters are in the code as they are in the panel, so that it gives the same rows."""
     state = CaptureState(found, HARBOUR)
     state.filters = {"eo:cloud_cover": [0, 5], "coverage": [50, 100]}
-    code = session_code(client, state, Searched("aurora", CRITERIA), state.aoi)
+    code = session_code(client, state, ExecutedSearch("aurora", CRITERIA), state.aoi)
     _, _, picking = code.partition(")\n\n")
     values: dict[str, Any] = {"scenecart": scenecart, "client": client, "captures": found, "aoi": HARBOUR}
     exec(picking.rpartition("\nestimate\n")[0], values)  # noqa: S102  # the code is what is tested
@@ -68,6 +68,6 @@ def test_code_has_a_profile_and_no_secret(found: gpd.GeoDataFrame):
 @pytest.mark.parametrize(("area", "expected"), [(HARBOUR, "aoi = (151.18"), ("POLYGON ((0 0, 1 0, 0 1, 0 0))", "aoi = 'POLYGON")])
 def test_area_in_code_is_a_box_or_wkt(client: scenecart.Client, found: gpd.GeoDataFrame, area: Any, expected: str):
     """A box is four numbers; any other area is text that a search takes."""
-    code = session_code(client, CaptureState(found, area), Searched("aurora"), as_area(area))
+    code = session_code(client, CaptureState(found, area), ExecutedSearch("aurora"), as_area(area))
     assert expected in code
     assert "aoi=aoi" in code

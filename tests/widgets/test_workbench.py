@@ -198,7 +198,7 @@ def test_workbench_many_captures_are_shown(client: scenecart.Client, display: Di
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
     bench._link.replace(world_captures(200_000))
     bench.state.filters = {"eo:cloud_cover": [0.0, 10.0]}
-    assert bench._form.state["filters"]["says"].endswith("of 200,000 left")
+    assert bench._form.state["filters"]["caption"].endswith("of 200,000 left")
     assert np.isclose(len(bench.filtered), 20_000, rtol=0.1)
     bench._link.replace(world_captures(0))
     assert bench._form.state["filters"]["off"]

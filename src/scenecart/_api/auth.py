@@ -37,7 +37,7 @@ USERINFO_PATH = "/realms/public/protocol/openid-connect/userinfo"
 _CLIENT_ID = "geopera"
 _LEEWAY_SECONDS = 30.0
 # after a failed renewal, the present token is used for so long before the next attempt
-_HICCUP_SECONDS = 5.0
+_RENEWAL_PAUSE_SECONDS = 5.0
 # statuses of the exchange of an API key from services that expect the key itself
 _REFUSED_EXCHANGE = frozenset({400, 401, 403, 422})
 # the answers with which a service refuses a grant; an intermediary may write anything else
@@ -86,7 +86,7 @@ class Tokens:
             self._session = StoredSession(credentials.token, credentials.refresh_token, credentials.expires_at)
         self._identity: Identity | None = None
         self._refused_exchange: AuthenticationError | None = None
-        self._hiccup_until = 0.0
+        self._renewal_paused_until = 0.0
         self._shared_token: Secret | None = None
         self._has_warned = False
 
@@ -122,7 +122,7 @@ class Tokens:
             except (ConnectionFailed, RateLimited, ServiceError):
                 if session is None or session.expires_at is None or self._now() >= session.expires_at:
                     raise
-                self._hiccup_until = self._now() + _HICCUP_SECONDS
+                self._renewal_paused_until = self._now() + _RENEWAL_PAUSE_SECONDS
             return self._current()
 
     def renew(self, refused: Secret) -> Secret | None:
@@ -179,7 +179,7 @@ class Tokens:
     def _is_expiring(self, session: StoredSession) -> bool:
         if session.expires_at is None or not self._can_renew:
             return False
-        due = max(session.expires_at - _LEEWAY_SECONDS, min(self._hiccup_until, session.expires_at))
+        due = max(session.expires_at - _LEEWAY_SECONDS, min(self._renewal_paused_until, session.expires_at))
         return self._now() >= due
 
     def _renew(self) -> None:

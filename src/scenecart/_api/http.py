@@ -28,7 +28,7 @@ from scenecart._api.replies import Reply, Response, decoded, unreadable
 from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Retry, check_policies, parse_retry_after
 from scenecart._api.token_response import TokenResponse, parse_token_response
 from scenecart._api.transport import Connections, lower_headers, media_type, redirect_target, service_time
-from scenecart._util.forks import renew_after_fork
+from scenecart._util.forks import register_after_fork
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.tracebacks import hide_frames
 from scenecart.exceptions import (
@@ -94,7 +94,7 @@ class Session:
         self._place_limiter = Limiter(limits.places_per_minute, clock=clock, sleep=sleep)
         self._tokens = Tokens(credentials, self._token_form, now, sleep, self._account_of)
         self._is_read_only = False
-        renew_after_fork(self)
+        register_after_fork(self)
 
     def make_read_only(self) -> None:
         """Refuse from now on every operation that may change or buy something, before anything is sent."""
@@ -361,19 +361,19 @@ class Session:
                 error.money_may_have_moved = is_unknown
                 is_over = not repeatable or error.given_up or self._connections.is_closed
                 if is_over or not (lost or error.status in repeatable):
-                    self._mention_default_url(error)
+                    self._add_default_url_hint(error)
                     raise
                 wait = retries.next_wait(error)
                 if wait is None:
                     error.given_up = True
-                    self._mention_default_url(error)
+                    self._add_default_url_hint(error)
                     raise
             self.sleep(wait)
 
-    def _mention_default_url(self, error: ScenecartError) -> None:
-        """Mention the default base URL if it may be the cause of an error."""
-        is_suspect = isinstance(error, AuthenticationError) or (isinstance(error, ConnectionFailed) and not error.was_sent)
-        if is_suspect and self._is_default_url and "SCENECART_BASE_URL" not in (error.hint or ""):
+    def _add_default_url_hint(self, error: ScenecartError) -> None:
+        """Add a hint to an error that the default base URL may have caused."""
+        may_be_cause = isinstance(error, AuthenticationError) or (isinstance(error, ConnectionFailed) and not error.was_sent)
+        if may_be_cause and self._is_default_url and "SCENECART_BASE_URL" not in (error.hint or ""):
             host = urlsplit(self.base_url).netloc
             hint = f"SCENECART_BASE_URL is not set, so {host} was used. Set it to use another service."
             reword(error, hint=f"{error.hint} {hint}" if error.hint else hint)

@@ -255,23 +255,23 @@ class Web:
 
 def _error_of(status: int, host: str, explanation: str) -> ScenecartError:
     """Return the error for the status of a response."""
-    said = f": {explanation}" if explanation else ""
+    reason = f": {explanation}" if explanation else ""
     if status == HTTPStatus.UNAUTHORIZED:
         error: ScenecartError = AuthenticationError(
-            f"{host} requires a sign-in (status {status}){said}.",
+            f"{host} requires a sign-in (status {status}){reason}.",
             code="stac_sign_in_required",
             hint='Pass headers={"Authorization": "Bearer …"}. Headers are sent to the origin of the URL only.',
         )
     elif status == HTTPStatus.FORBIDDEN:
-        error = PermissionDenied(f"{host} denies access (status {status}){said}.", code="stac_access_denied")
+        error = PermissionDenied(f"{host} denies access (status {status}){reason}.", code="stac_access_denied")
     elif status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-        error = NotFound(f"{host} has no such document (status {status}){said}.", code="stac_document_missing")
+        error = NotFound(f"{host} has no such document (status {status}){reason}.", code="stac_document_missing")
     elif status == HTTPStatus.TOO_MANY_REQUESTS:
-        error = RateLimited(f"Too many requests to {host} (status {status}){said}.", code="stac_rate_limited")
+        error = RateLimited(f"Too many requests to {host} (status {status}){reason}.", code="stac_rate_limited")
     elif HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        error = BadRequest(f"{host} rejected the request (status {status}){said}.", code="stac_request_rejected")
+        error = BadRequest(f"{host} rejected the request (status {status}){reason}.", code="stac_request_rejected")
     else:
-        error = ServiceError(f"{host} failed (status {status}){said}.", code="stac_search_failed")
+        error = ServiceError(f"{host} failed (status {status}){reason}.", code="stac_search_failed")
     error.status = status
     return error
 

@@ -15,7 +15,7 @@ from scenecart._api import operations
 from scenecart._api.fields import first, named, text_of
 from scenecart._captures.frame import CRS
 from scenecart._captures.times import utc_times
-from scenecart._util.remembered import Remembered
+from scenecart._util.cached_value import CachedValue
 from scenecart._util.validate import check_text, is_number
 from scenecart.exceptions import InvalidQuery, NotFound, ScenecartError, ServiceError, reword
 
@@ -44,7 +44,7 @@ class HostRegistry:
 
     def __init__(self, session: Session, clock: Callable[[], float]) -> None:
         self._session = session
-        self._sources = Remembered(self._request, _SECONDS, clock)
+        self._sources = CachedValue(self._request, _SECONDS, clock)
 
     def hosts(self) -> pd.DataFrame:
         """Return the hosts; see :meth:`Client.hosts`."""

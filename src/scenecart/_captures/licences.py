@@ -10,7 +10,7 @@ import pandas as pd
 from scenecart._api import operations
 from scenecart._api.fields import first, id_text, named, text_of
 from scenecart._captures.times import utc_times
-from scenecart._util.remembered import Remembered
+from scenecart._util.cached_value import CachedValue
 from scenecart._util.text import clean_text
 from scenecart._util.validate import check_text, shown_value
 from scenecart.exceptions import InvalidRequest, ScenecartError, ServiceError
@@ -79,7 +79,7 @@ class LicenceRegistry:
 
     def __init__(self, session: Session, clock: Callable[[], float]) -> None:
         self._session = session
-        self._known = Remembered(self._request, _SECONDS, clock)
+        self._known = CachedValue(self._request, _SECONDS, clock)
 
     def __deepcopy__(self, memo: object) -> Self:
         """Return the registry itself, so that copies of estimates share its connection."""

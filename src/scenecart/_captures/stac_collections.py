@@ -12,7 +12,7 @@ from scenecart._api.web import Web
 from scenecart._captures.stac_api import SearchRequest, links_of
 from scenecart._captures.stac_pages import next_request
 from scenecart._captures.stac_search import open_api, open_source
-from scenecart._captures.stac_static import Walk
+from scenecart._captures.stac_static import CatalogReader
 from scenecart._util.json import NotJson, loads
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.threads import thread_pool
@@ -86,7 +86,7 @@ def collections(
             listed = list(_listed(source, source.resolve(first.url, data) or first.url))
             asks = queryables and api.promises("FILTER")
         else:
-            walk = Walk(source)
+            walk = CatalogReader(source)
             for _ in walk.items(first, only_collections=True):
                 pass
             listed = [(one, first.url) for one in walk.collections]

@@ -19,7 +19,7 @@ from scenecart._captures.search import apply_query, collect
 from scenecart._captures.stac_api import SearchRequest, StacApi, as_cql2, checked_extensions, links_of, not_an_api
 from scenecart._captures.stac_checks import Checks, sorted_rows
 from scenecart._captures.stac_pages import read_items, read_pages
-from scenecart._captures.stac_static import Folder, Walk, local_file
+from scenecart._captures.stac_static import CatalogReader, Folder, local_file
 from scenecart._util.json import NotJson, loads
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter
@@ -303,7 +303,7 @@ class _Search:
 
     def _of_files(self, first: Document) -> Iterator[Batch]:
         reader, repeats = Reader(), Repeats()
-        for document in Walk(self._source, self._query.body.get("collections", ())).items(first):
+        for document in CatalogReader(self._source, self._query.body.get("collections", ())).items(first):
             for features, skipped in read_items(document, reader, self._modifier).batches():
                 yield repeats.fresh(features), skipped
 

@@ -77,7 +77,7 @@ def local_file(path: Any) -> Path:
     )
 
 
-class Walk:
+class CatalogReader:
     """Reads the documents of a static catalog, each once, in the order of its links.
 
     Parameters

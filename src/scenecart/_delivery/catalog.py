@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from scenecart._api.operations import whole_number
 from scenecart._delivery.checksums import announced_checksum
-from scenecart._delivery.contents import Recorded
+from scenecart._delivery.contents import FileRecord
 from scenecart._delivery.locks import FileLock
 from scenecart._delivery.paths import ItemFolder, folder_names, plain_folder_names
 from scenecart._delivery.stac_item import (
@@ -274,11 +274,11 @@ class ItemRecorder:
             self.failure = self.failure or failure
 
 
-def _recorded(item: Mapping[str, Any]) -> dict[str, Recorded]:
+def _recorded(item: Mapping[str, Any]) -> dict[str, FileRecord]:
     """Return what an item on disk records of its files."""
     assets = item.get("assets")
     return {
-        key: Recorded(whole_number(asset.get("file:size")), announced_checksum(asset), str(asset[VERIFIED]))
+        key: FileRecord(whole_number(asset.get("file:size")), announced_checksum(asset), str(asset[VERIFIED]))
         for key, asset in (assets.items() if isinstance(assets, dict) else ())
         if isinstance(asset, dict) and VERIFIED in asset
     }

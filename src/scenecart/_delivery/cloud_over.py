@@ -46,7 +46,7 @@ _NO_PICTURE = "The catalog has no quicklook of this capture."
 _NO_SCENE = "No estimate: the catalog does not state the cloud cover of the whole capture."
 
 
-class Pictures(Protocol):
+class QuicklookClient(Protocol):
     """A Client, which fetches quicklooks and knows the folders of deliveries."""
 
     @property
@@ -62,7 +62,7 @@ def cloud_over(
     captures: gpd.GeoDataFrame,
     aoi: Any,
     *,
-    client: Pictures | None,
+    client: QuicklookClient | None,
     deliveries: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
     executor: Executor | None = None,
     progress: bool | Callable[[int, int], object] = True,
@@ -158,7 +158,7 @@ class _Finder:
 
     frame: gpd.GeoDataFrame
     area: Area
-    client: Pictures | None
+    client: QuicklookClient | None
     masks: Mapping[str, list[tuple[Path, Mapping[str, Any]]]]
     executor: Executor | None
     advance: Advance | None

@@ -26,7 +26,7 @@ Verify = Literal["checksum", "size", "none"]
 
 
 @dataclass(frozen=True)
-class Recorded:
+class FileRecord:
     """What an earlier download recorded of a file.
 
     Attributes
@@ -95,7 +95,7 @@ def mismatch(path: Path, file: PlannedFile, verify: Verify) -> str | None:
     return None
 
 
-def is_as_recorded(path: Path, recorded: Recorded, verify: Verify) -> bool:
+def is_as_recorded(path: Path, recorded: FileRecord, verify: Verify) -> bool:
     """Return whether a file is still as an earlier download recorded it."""
     if verify == "none":
         return True

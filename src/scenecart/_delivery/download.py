@@ -68,7 +68,7 @@ class Delivered:
 
 
 @dataclass(frozen=True)
-class Arrived:
+class ReceivedItems:
     """What has arrived of an order.
 
     Attributes
@@ -210,13 +210,13 @@ class DeliveryService:
         """Return the captures of an order of which no item has arrived; see ``Order.missing``."""
         return missing_captures(fetch_items(self._session, order.id)["features"], order.captures)
 
-    def arrived(self, order: Delivered) -> Arrived:
+    def arrived(self, order: Delivered) -> ReceivedItems:
         """Return what the service lists of an order, and where its files are on this computer."""
         document = fetch_items(self._session, order.id)
         items = document["features"]
         assets = sorted({str(key) for item in items_with(document, None) for key in item["assets"]})
         missing = missing_captures(items, order.captures)
-        return Arrived(tuple(item["id"] for item in items), tuple(assets), tuple(missing), self.folder(order.id))
+        return ReceivedItems(tuple(item["id"] for item in items), tuple(assets), tuple(missing), self.folder(order.id))
 
     def item_collection(self, order: Delivered) -> pystac.ItemCollection:
         """Return the items of a delivered order as a pystac collection."""

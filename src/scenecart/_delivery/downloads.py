@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scenecart._delivery.store import StoreBusy
-from scenecart._delivery.transfer import Held, Stopped, Transfer
+from scenecart._delivery.transfer import FileInUse, Transfer, TransferStopped
 from scenecart._util.text import clean_text
 from scenecart.exceptions import AuthenticationError, ConnectionFailed, DownloadError, InvalidRequest, ScenecartError
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _MOST_FAILURES = 4
 _MOST_REFUSALS = 12
-_MOST_DOUBTS = 2
-_DOUBTED = frozenset({"file_is_text", "file_size_differs"})
+_MAX_RETRIED = 2
+_MAY_BE_TEMPORARY = frozenset({"file_is_text", "file_size_differs"})
 # a connection that brings at least this much is not counted as a failure
 _PROGRESS_BYTES = 2**20
 _MOST_WAIT_SECONDS = 300.0
@@ -58,7 +58,7 @@ class Job:
     error: ScenecartError | None = None
     failures: int = 0
     refusals: int = 0
-    doubts: int = 0
+    retried: int = 0
     reached: int = 0
     waited: float = 0.0
     not_before: float = 0.0
@@ -189,7 +189,7 @@ class Downloads:
         try:
             job.received = job.transfer.run()
             self._raise_limit()
-        except Held:
+        except FileInUse:
             job.not_before = time.monotonic() + _HELD_SECONDS
             return 0.0
         except StoreBusy as busy:
@@ -200,7 +200,7 @@ class Downloads:
             self._fatal = error
         except ScenecartError as error:
             return self._after_error(job, error)
-        except Stopped:
+        except TransferStopped:
             pass
         except OSError as error:
             job.error = _not_written(job, error)
@@ -210,9 +210,9 @@ class Downloads:
 
     def _after_error(self, job: Job, error: ScenecartError) -> float | None:
         """Note an error; a page or another length may have come from a gateway for a moment, so it must be repeated to count."""
-        job.doubts += 1
-        if error.code in _DOUBTED and job.doubts <= _MOST_DOUBTS:
-            return self._backoff(job.doubts)
+        job.retried += 1
+        if error.code in _MAY_BE_TEMPORARY and job.retried <= _MAX_RETRIED:
+            return self._backoff(job.retried)
         job.error = _about(job, error)
         return None
 
@@ -231,7 +231,7 @@ class Downloads:
         asked = busy.retry_after or 0.0
         if not others:
             job.refusals += 1
-            most = _MOST_REFUSALS if busy.is_certain else _MOST_DOUBTS + 1
+            most = _MOST_REFUSALS if busy.is_certain else _MAX_RETRIED + 1
             if job.refusals >= most or job.waited + asked > _MOST_WAIT_SECONDS:
                 job.error = busy.error
                 return None

@@ -21,7 +21,7 @@ from scenecart.exceptions import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from scenecart._delivery.contents import Recorded
+    from scenecart._delivery.contents import FileRecord
 
 _SUFFIXES = {
     "image/tiff": ".tif",
@@ -51,13 +51,13 @@ class ItemFolder:
         The folder.
     is_plain : bool
         Whether files are named by their asset alone, as scenecart 0.1.0 did; otherwise their names begin with the folder's.
-    recorded : Mapping of str to Recorded
+    recorded : Mapping of str to FileRecord
         What earlier downloads recorded of its files, by the key of the asset.
     """
 
     path: Path
     is_plain: bool = False
-    recorded: Mapping[str, Recorded] = field(default_factory=dict)
+    recorded: Mapping[str, FileRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class PlannedFile:
         Its announced checksum, if it can be read.
     media_type : str
         Its announced media type in lower case, without parameters; empty if the service names none.
-    recorded : Recorded or None
+    recorded : FileRecord or None
         What an earlier download recorded of it.
     """
 
@@ -89,7 +89,7 @@ class PlannedFile:
     size: int | None
     checksum: Checksum | None
     media_type: str = ""
-    recorded: Recorded | None = None
+    recorded: FileRecord | None = None
 
     @property
     def name(self) -> str:

@@ -63,11 +63,11 @@ def check_status(answer: Download, file: PlannedFile, url: Secret) -> None:
         return
     phrase = _phrase(status)
     words = store_words(answer, url)
-    said = f"the server answered {status}{phrase}{words}"
+    cause = f"the server answered {status}{phrase}{words}"
     if status in TEMPORARY_STATUSES:
-        raise ConnectionFailed(f"{said[0].upper()}{said[1:]}.", code="file_server_busy")
+        raise ConnectionFailed(f"{cause[0].upper()}{cause[1:]}.", code="file_server_busy")
     error = DownloadError(
-        f"{file.name} cannot be downloaded: {said}.",
+        f"{file.name} cannot be downloaded: {cause}.",
         code="file_not_available",
         hint="Download again. If this persists, contact the service's support.",
         status=status,

@@ -34,12 +34,12 @@ _SIZE_HINT = "Download again. If what the service announces is wrong, verify=Fal
 _VERIFY_HINT = "Download again. If what the service announces is wrong, verify='size' or verify=False keeps the file as it is."
 
 
-class Held(Exception):
-    """Another process or thread downloads the file at the moment."""
+class FileInUse(Exception):
+    """Another process or thread is downloading this file."""
 
 
-class Stopped(Exception):
-    """The download was stopped; nothing more is written."""
+class TransferStopped(Exception):
+    """The transfer was stopped by another thread; nothing more is written."""
 
 
 class Transfer:
@@ -89,7 +89,7 @@ class Transfer:
 
         Raises
         ------
-        Held
+        FileInUse
             If another process or thread downloads it.
         StoreBusy
             If fewer connections may help.
@@ -115,9 +115,9 @@ class Transfer:
         lock = FileLock(self._file.part.with_name(f".{self._file.part.name}.lock"))
         with self._guard:
             if self._is_stopped:
-                raise Stopped
+                raise TransferStopped
             if not lock.acquire():
-                raise Held
+                raise FileInUse
             self._lock = lock
         try:
             yield
@@ -255,7 +255,7 @@ class Transfer:
     def _put(self, part: int, chunk: bytes) -> None:
         with self._guard:
             if self._is_stopped:
-                raise Stopped
+                raise TransferStopped
             rest = memoryview(chunk)
             while rest:
                 rest = rest[os.write(part, rest) :]
@@ -307,7 +307,7 @@ class Transfer:
             raise DownloadError(f"{file.name} arrived, but {wrong}. It was not kept.", code="file_size_differs", hint=_SIZE_HINT)
         with self._guard:
             if self._is_stopped:
-                raise Stopped
+                raise TransferStopped
             file.part.replace(file.unverified_path)
             file.etag_path.unlink(missing_ok=True)
         raise DownloadError(
@@ -324,7 +324,7 @@ class Transfer:
         checksum = contents.own_checksum(file.part, file, self._verify)
         with self._guard:
             if self._is_stopped:
-                raise Stopped
+                raise TransferStopped
             if file.target.exists():
                 self.replaced = _free_name(file.target)
                 file.target.replace(self.replaced)
@@ -347,7 +347,7 @@ class Transfer:
     def _write_etag(self, etag: bytes) -> None:
         with self._guard:
             if self._is_stopped:
-                raise Stopped
+                raise TransferStopped
             handle = contents.open_for_writing(self._file.etag_path)
             try:
                 os.write(handle, etag)
@@ -357,7 +357,7 @@ class Transfer:
     def _drop_part(self) -> None:
         with self._guard:
             if self._is_stopped:
-                raise Stopped
+                raise TransferStopped
             self._file.part.unlink(missing_ok=True)
             self._file.etag_path.unlink(missing_ok=True)
         self.arrived = 0

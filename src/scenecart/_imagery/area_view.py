@@ -10,8 +10,8 @@ import shapely
 from PIL import Image, ImageDraw
 
 from scenecart._geo.unwrap import unwrapped_if_narrower
+from scenecart._imagery.georeferencing import georeferenced_quicklook
 from scenecart._imagery.mercator import HALF_WORLD, from_mercator, to_mercator
-from scenecart._imagery.placing import placed_quicklook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +98,7 @@ class AreaView:
             A picture in RGBA, transparent where there is nothing, and the words about its place, empty if the catalog states it.
             None if it is no picture, has no place, or shows nothing of this ground.
         """
-        placed = placed_quicklook(content, capture)
+        placed = georeferenced_quicklook(content, capture)
         if placed is None:
             return None
         picture, place = placed

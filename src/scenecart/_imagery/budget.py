@@ -6,7 +6,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from scenecart._util.forks import renew_after_fork
+from scenecart._util.forks import register_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Budget:
         self._most = most
         self._used = 0
         self._changed = threading.Condition()
-        renew_after_fork(self)
+        register_after_fork(self)
 
     @contextlib.contextmanager
     def taken(self, count: int) -> Iterator[None]:

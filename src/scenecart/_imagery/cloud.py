@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw
 
 from scenecart._geo.unwrap import unwrapped_if_narrower
 from scenecart._imagery.area_view import rings_of
+from scenecart._imagery.georeference import EDGE_PARTS
+from scenecart._imagery.georeferencing import georeferenced_quicklook
 from scenecart._imagery.mercator import HALF_WORLD, to_mercator
-from scenecart._imagery.picture_place import EDGE_PARTS
-from scenecart._imagery.placing import placed_quicklook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from scenecart._imagery.picture_place import PicturePlace
+    from scenecart._imagery.georeference import Georeference
 
 # the longest side of the picture that is measured, in pixels
 _SIDE = 512
 # of the area: with fewer, a larger picture is tried, or no estimate is made
 _ENOUGH_PIXELS, _LEAST_PIXELS = 64, 16
 _WORLDS = (0, -1, 1)
-# pixels within this many of 255 levels of the threshold are in doubt; above this share of them, no estimate is made
-_DOUBT, _MOST_DOUBT = 8, 0.4
+# pixels within this many of 255 levels of the threshold are ambiguous; above this share of them, no estimate is made
+_NEAR_THRESHOLD, _MAX_AMBIGUOUS = 8, 0.4
 FULL = 100.0
 _HALF = 128
 
@@ -75,7 +75,7 @@ def estimate_cloud(
     scene_percent
         The cloud cover of the whole capture in percent, 0 to 100, as stated by the catalog.
     """
-    placed = placed_quicklook(content, capture, _SIDE)
+    placed = georeferenced_quicklook(content, capture, _SIDE)
     if placed is None:
         return CloudEstimate(math.nan, "Its quicklook cannot be read, or cannot be placed on the ground.")
     picture, place = placed
@@ -89,8 +89,8 @@ def estimate_cloud(
     if count < _LEAST_PIXELS:
         return CloudEstimate(math.nan, "The area is too small in its quicklook.", is_too_small=True)
     bright = np.asarray(picture.convert("L"), dtype=np.int16)
-    found, doubt = _share_inside(bright[is_scene], bright[inside], scene_percent / FULL)
-    if doubt > _MOST_DOUBT:
+    found, ambiguous = _share_inside(bright[is_scene], bright[inside], scene_percent / FULL)
+    if ambiguous > _MAX_AMBIGUOUS:
         return CloudEstimate(math.nan, "In its quicklook, clouds look the same as bright ground.")
     return CloudEstimate(round(FULL * found, 1), is_too_small=count < _ENOUGH_PIXELS)
 
@@ -100,9 +100,9 @@ def _share_inside(scene: NDArray[np.int16], inside: NDArray[np.int16], share: fl
     level = int(np.quantile(scene, 1 - share, method="nearest"))
     part = _part_above(scene, share, level, level)
     found = float((inside > level).mean()) + part * float((inside == level).mean())
-    near = _part_above(scene, share, level - _DOUBT, level + _DOUBT)
-    # no doubt if all pixels near the threshold are cloud, or none are
-    return found, 4 * near * (1 - near) * float((np.abs(inside - level) <= _DOUBT).mean())
+    near = _part_above(scene, share, level - _NEAR_THRESHOLD, level + _NEAR_THRESHOLD)
+    # none is ambiguous if all pixels near the threshold are cloud, or none are
+    return found, 4 * near * (1 - near) * float((np.abs(inside - level) <= _NEAR_THRESHOLD).mean())
 
 
 def _part_above(scene: NDArray[np.int16], share: float, low: int, high: int) -> float:
@@ -111,7 +111,7 @@ def _part_above(scene: NDArray[np.int16], share: float, low: int, high: int) -> 
     return min(max((share - float((scene > high).mean())) / between, 0.0), 1.0) if between else 0.0
 
 
-def _inside(place: PicturePlace, area: BaseGeometry, size: tuple[int, int]) -> NDArray[np.bool_]:
+def _inside(place: Georeference, area: BaseGeometry, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Return which pixels of a picture are inside an area."""
     found = np.zeros((size[1], size[0]), dtype=bool)
     scale = np.array(size) / np.array(place.size)

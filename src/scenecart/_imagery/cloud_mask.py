@@ -13,8 +13,8 @@ from rasterio.windows import Window, from_bounds
 from rasterio.windows import transform as window_transform
 from shapely import affinity
 
+from scenecart._imagery.georeference import project
 from scenecart._imagery.opening import is_usable_transform, opened_raster
-from scenecart._imagery.picture_place import project
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest
 

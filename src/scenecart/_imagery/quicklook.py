@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from scenecart._api import operations
 from scenecart._util.files import write_atomic
-from scenecart._util.forks import renew_after_fork
+from scenecart._util.forks import register_after_fork
 from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class QuicklookStore:
         self._max_bytes = max_bytes
         self._kept_bytes: int | None = None
         self.after_fork()
-        renew_after_fork(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
         """Begin without requests in a forked process: the threads that run them do not exist there."""

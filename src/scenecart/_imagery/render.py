@@ -17,9 +17,9 @@ from rasterio.transform import from_gcps
 from rasterio.windows import Window
 
 from scenecart._imagery.budget import unpacked_bytes
+from scenecart._imagery.georeference import Georeference, georeference_by_matrix
 from scenecart._imagery.mercator import HALF_WORLD, from_mercator
 from scenecart._imagery.opening import is_usable_transform, opened_raster
-from scenecart._imagery.picture_place import PicturePlace, place_by_matrix
 from scenecart._util.style import COLOUR_SCALE
 from scenecart._util.text import clean_text
 from scenecart._util.validate import shown_value
@@ -162,7 +162,7 @@ class RasterPicture:
         is_magnified = wanted * _MAGNIFIED < 1
         return np.asarray(place.warp(picture, bounds, width, height, smooth=not is_magnified))
 
-    def _read(self, level: int, span: NDArray[np.float64], wanted: float) -> tuple[Image.Image, PicturePlace] | None:
+    def _read(self, level: int, span: NDArray[np.float64], wanted: float) -> tuple[Image.Image, Georeference] | None:
         """Read a window of an overview, and return it coloured with its place."""
         with opened_raster(self._source, level=level) as dataset:
             factor = np.array([self._size[0] / dataset.width, self._size[1] / dataset.height])
@@ -272,12 +272,12 @@ class RasterPicture:
         pairs[flat] += [-1.0, 1.0]
         return pairs
 
-    def _place(self, size: tuple[int, int], matrix: NDArray[Any]) -> PicturePlace | None:
+    def _place(self, size: tuple[int, int], matrix: NDArray[Any]) -> Georeference | None:
         width, height = size
         frame = np.array([[0, 0], [width, 0], [width, height], [0, height], [0, 0]], dtype=float)
         outline = frame @ matrix[:2, :2].T + matrix[:2, 2]
         with contextlib.suppress(np.linalg.LinAlgError, shapely.errors.ShapelyError):
-            place = place_by_matrix(size, self._crs, np.linalg.inv(matrix), outline, "georeference")
+            place = georeference_by_matrix(size, self._crs, np.linalg.inv(matrix), outline, "georeference")
             west, south, east, north = place.bounds
             if 0 < east - west <= 2 * HALF_WORLD * (1 + 1e-9) and south < north and math.isfinite(west + east):
                 return place

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from scenecart._office.books import Books, Totals, start_of
+from scenecart._office.order_totals import OrderTotals, Totals, start_of
 from scenecart._util.files import as_path
 from scenecart._util.text import clean_text
 from scenecart._util.validate import check_choice, check_count, check_text, shown_value
@@ -59,7 +59,7 @@ class Budgets:
 
     Parameters
     ----------
-    books
+    order_totals
         Reads the organization's orders.
     path
         A TOML file; None for none. It is read before each order.
@@ -67,8 +67,8 @@ class Budgets:
         Returns the Unix time, in seconds.
     """
 
-    def __init__(self, books: Books, path: str | os.PathLike[str] | None, now: Callable[[], float]) -> None:
-        self._books = books
+    def __init__(self, order_totals: OrderTotals, path: str | os.PathLike[str] | None, now: Callable[[], float]) -> None:
+        self._order_totals = order_totals
         self._path = None if path is None else as_path(path, "budgets").expanduser()
         self._now = now
         self._own: dict[str | None, Budget] = {}
@@ -130,7 +130,7 @@ class Budgets:
         return None
 
     def _totals(self, budget: Budget, fingerprint: str | None = None) -> Totals:
-        return self._books.totals(budget.project, lambda moment: start_of(budget.per, moment), fingerprint)
+        return self._order_totals.totals(budget.project, lambda moment: start_of(budget.per, moment), fingerprint)
 
     def _every(self) -> list[Budget]:
         return [*self._own.values(), *([] if self._path is None else read_budgets(self._path))]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from scenecart._api.http import Session
     from scenecart._api.schemas import OrderRecord
-    from scenecart._office.books import Books
+    from scenecart._office.order_totals import OrderTotals
     from scenecart._orders.journal import Journal
 
 BY = ("project", "month", "tag", "host", "person")
@@ -95,15 +95,15 @@ class SpendingReader:
     ----------
     session
         The connection to the service.
-    books
+    order_totals
         Reads the organization's orders.
     journal
         The record of placements of this machine, which knows the hosts of what it bought.
     """
 
-    def __init__(self, session: Session, books: Books, journal: Journal) -> None:
+    def __init__(self, session: Session, order_totals: OrderTotals, journal: Journal) -> None:
         self._session = session
-        self._books = books
+        self._order_totals = order_totals
         self._journal = journal
 
     def read(self, by: str, since: Any = None, project: str | None = None) -> Spending:
@@ -114,7 +114,7 @@ class SpendingReader:
         start = _start(since)
         records = [
             record
-            for record in (self._books.orders() if start is None else self._books.orders(start))
+            for record in (self._order_totals.orders() if start is None else self._order_totals.orders(start))
             if project is None or record.project == project
         ]
         returned = self._returned()

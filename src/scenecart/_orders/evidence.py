@@ -103,8 +103,8 @@ def mismatch_of(record: OrderRecord, placement: Placement) -> str:
 
 
 def _proof_of_error(reply: Reply) -> Proof:
-    speaks_of_key = reply.status in _CLIENT_ERRORS and any(_KEY_WORDS.search(text) for text in _texts(reply.document))
-    if reply.status == _CONFLICT or speaks_of_key:
+    names_key = reply.status in _CLIENT_ERRORS and any(_KEY_WORDS.search(text) for text in _texts(reply.document))
+    if reply.status == _CONFLICT or names_key:
         return Proof.KEY_IN_USE
     if not _is_of_service(reply):
         return Proof.NOTHING

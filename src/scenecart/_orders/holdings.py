@@ -158,12 +158,12 @@ class HoldingReader:
             )
         elif listing.obstacle:
             warn(f"{listing.obstacle} Owned captures may be missing.", code="owned_list_incomplete", hint="Try again in a moment.")
-        untold = sum(1 for one in every if not one.grounds and one.record.phase != ENDED)
-        if untold:
+        unstated = sum(1 for one in every if not one.grounds and one.record.phase != ENDED)
+        if unstated:
             self._warn_once(
                 "owned_captures_unknown",
-                f"The service does not state the captures of {pluralize(untold, 'order')}: what {'it' if untold == 1 else 'they'} "
-                f"{'holds' if untold == 1 else 'hold'} is not known.",
+                f"The service does not state the captures of {pluralize(unstated, 'order')}: what {'it' if unstated == 1 else 'they'} "
+                f"{'holds' if unstated == 1 else 'hold'} is not known.",
             )
 
     def _warn_once(self, code: str, message: str) -> None:
@@ -211,8 +211,8 @@ class HoldingReader:
         is_unknown = [isinstance(host, str) and (host, name) not in self._acquired for host, name in keys]
         if any(is_unknown):
             asked = frame.loc[is_unknown, ["id", "host", "collection", "geometry"]].drop_duplicates(["host", "id"])
-            told = self._purchases.with_catalog_columns(asked)
-            times = zip(told["host"], told["id"], acquisition_times(told), strict=True)
+            stated = self._purchases.with_catalog_columns(asked)
+            times = zip(stated["host"], stated["id"], acquisition_times(stated), strict=True)
             self._acquired |= {(host, name): time for host, name, time in times if not pd.isna(time)}
         found = pd.Series([self._acquired.get(key) for key in keys], index=frame.index, dtype=_TIMES["acquired"])
         return frame.assign(acquired=found)

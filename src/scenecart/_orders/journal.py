@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from scenecart._orders.journal_mark import Setback
+    from scenecart._orders.journal_mark import JournalGap
     from scenecart._orders.purchase import Purchase
 
 STATES = ("intended", "sent", "placed", "unpaid", "refused", "unknown", "absent", "put away")
@@ -155,9 +155,9 @@ class Journal:
         self._file = JournalFile(path, upgrade)
 
     @property
-    def setback(self) -> Setback | None:
+    def gap(self) -> JournalGap | None:
         """Why this journal may lack purchases that this computer recorded, such as a restored copy; None without a sign of that."""
-        return self._file.setback
+        return self._file.gap
 
     def rows(self, purchase: Purchase) -> list[Placement]:
         """Return every placement of a purchase, oldest first.
@@ -384,11 +384,11 @@ class Journal:
             )
             return _one(database, "p.number = ?", placement.number) or placement
 
-    def write_off(self, placement: Placement, detail: str) -> Placement:
+    def mark_not_ordered(self, placement: Placement, detail: str) -> Placement:
         """Record that it was proved that none of the tries of a placement became an order."""
         return self._end_all(placement, "absent", ABSENT, detail)
 
-    def put_away(self, placement: Placement, detail: str) -> Placement:
+    def close_placement(self, placement: Placement, detail: str) -> Placement:
         """Record that a placement was never sent, or that a person has resolved it as no order."""
         return self._end_all(placement, "put away", RESOLVED, detail)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from scenecart._orders.journal_mark import Setback
+    from scenecart._orders.journal_mark import JournalGap
 
 _APPLICATION_ID = 0x5343_4A4C
 VERSION = 6
@@ -116,7 +116,7 @@ class JournalFile:
         self._mark = JournalMark(path)
         self._is_new = False
         self._has_locks = False
-        self.setback: Setback | None = None
+        self.gap: JournalGap | None = None
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -233,7 +233,7 @@ class JournalFile:
         if found != "ok":
             raise sqlite3.DatabaseError(found)
         journal, serial = database.execute("SELECT journal, serial FROM about").fetchone()
-        self.setback = self._mark.setback(journal, serial, is_new=self._is_new) or self.setback
+        self.gap = self._mark.gap(journal, serial, is_new=self._is_new) or self.gap
         self._is_new = False
 
     def _back_up(self, database: sqlite3.Connection) -> None:

@@ -20,7 +20,7 @@ _CONFLICT_WORDS = ("conflict", "conflicted copy")
 
 
 @dataclass(frozen=True)
-class Setback:
+class JournalGap:
     """Why a journal may lack purchases.
 
     Attributes
@@ -57,7 +57,7 @@ class JournalMark:
             self._path = state_folder() / "journals" / f"{name}.json"
 
     def write(self, journal: str, serial: int) -> None:
-        """Note how far the journal is. A note that cannot be written is left out: it only helps to notice a setback."""
+        """Note how far the journal is. A note that cannot be written is left out: it only helps to notice a gap."""
         if self._path is None:
             return
         part = self._path.with_suffix(f".{uuid.uuid4().hex[:8]}")
@@ -69,7 +69,7 @@ class JournalMark:
             finally:
                 part.unlink(missing_ok=True)
 
-    def setback(self, journal: str, serial: int, *, is_new: bool) -> Setback | None:
+    def gap(self, journal: str, serial: int, *, is_new: bool) -> JournalGap | None:
         """Compare a journal with the note, and return what is wrong with it; None if nothing is.
 
         Parameters
@@ -83,17 +83,17 @@ class JournalMark:
         if noted is not None:
             expected_journal, expected = noted
             if is_new:
-                return Setback("gone", serial, expected)
+                return JournalGap("gone", serial, expected)
             if expected_journal != journal:
-                return Setback("other", serial, expected)
+                return JournalGap("other", serial, expected)
             if serial < expected:
-                return Setback("older", serial, expected)
+                return JournalGap("older", serial, expected)
         stem = self._journal.stem
         with contextlib.suppress(OSError):
             for path in sorted(self._journal.parent.iterdir()):
                 is_like = path.name.startswith(stem) and path.suffix == self._journal.suffix and path != self._journal
                 if is_like and any(word in path.name.casefold() for word in _CONFLICT_WORDS):
-                    return Setback("copies", serial, other=path.name)
+                    return JournalGap("copies", serial, other=path.name)
         return None
 
     def _read(self) -> tuple[str, int] | None:

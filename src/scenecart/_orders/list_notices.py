@@ -47,7 +47,7 @@ class ListNotices:
 
     def show(self, listing: Listing) -> None:
         """Show what a reading of the list has found."""
-        self._notify_setback()
+        self._notify_journal_gap()
         if not listing.is_offered:
             self._notify_once(
                 Notice(
@@ -106,20 +106,19 @@ class ListNotices:
             "not repeated at this service before the list of orders shows its outcome.",
         )
 
-    def _notify_setback(self) -> None:
-        setback = self._journal.setback
-        if setback is None:
+    def _notify_journal_gap(self) -> None:
+        gap = self._journal.gap
+        if gap is None:
             return
         texts = {
-            "older": f"The placement journal is older than this computer wrote it ({setback.serial} writes, expected "
-            f"{setback.expected}).",
+            "older": f"The placement journal is older than this computer wrote it ({gap.serial} writes, expected {gap.expected}).",
             "other": "The placement journal is not the one that this computer wrote.",
-            "gone": f"The placement journal of this computer is gone (it had {setback.expected} writes); a new one was created.",
-            "copies": f"There is another copy of the placement journal beside it, {clean_text(setback.other, 80)}.",
+            "gone": f"The placement journal of this computer is gone (it had {gap.expected} writes); a new one was created.",
+            "copies": f"There is another copy of the placement journal beside it, {clean_text(gap.other, 80)}.",
         }
         self._notify_once(
             Notice(
-                f"{texts[setback.kind]} Nothing was deleted: the list of orders is read before anything is sent.",
+                f"{texts[gap.kind]} Nothing was deleted: the list of orders is read before anything is sent.",
                 code="journal_setback",
             )
         )

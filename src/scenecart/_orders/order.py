@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from scenecart._api.schemas import OrderRecord
     from scenecart._cart.cart import Cart
-    from scenecart._delivery.download import Arrived
+    from scenecart._delivery.download import ReceivedItems
     from scenecart._imagery.ranges import RangeReader
     from scenecart._orders.labels import Labels
     from scenecart._orders.order_api import OrderApi
@@ -550,7 +550,7 @@ def delivered_rasters(order: Order) -> Mapping[str, Path | RangeReader]:
     return order._api.deliveries.rasters(order._ordered()) if order.is_delivered else {}  # noqa: SLF001  # the handle's own module
 
 
-def arrived_of(order: Order) -> Arrived:
+def arrived_of(order: Order) -> ReceivedItems:
     """Return what the service lists of an order, also of one that is still being processed; see ``DeliveryService.arrived``."""
     return order._api.deliveries.arrived(order._ordered())  # noqa: SLF001  # the handle's own module
 

@@ -113,7 +113,7 @@ def cancel_notice(record: OrderRecord, answer: Any) -> Notice:
     state, price = clean_text(record.state, 40), record.total_credits
     returned = schemas.returned_credits(answer)
     remark = schemas.remark(answer) if returned is None or price is None or returned[1] < price else None
-    said = f" The service says: {remark.rstrip('.')}." if remark else ""
+    reply = f" The service says: {remark.rstrip('.')}." if remark else ""
     hint = None
     if returned is not None:
         kind, amount = returned
@@ -125,4 +125,4 @@ def cancel_notice(record: OrderRecord, answer: Any) -> Notice:
     else:
         money = ". Cancelling it was requested; the service does not say more."
         hint = "Check it again later."
-    return Notice(f"Order {record.id} is {state}{money}{said}", code="cancel_result", hint=hint, details={"order_id": record.id})
+    return Notice(f"Order {record.id} is {state}{money}{reply}", code="cancel_result", hint=hint, details={"order_id": record.id})

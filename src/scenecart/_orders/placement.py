@@ -306,7 +306,7 @@ class PlacementService:
             reason = f"{errors.unanswered(row, is_detailed=False)} Since then: {obstacle}."
             row = self._journal.leave_open(row, obstacle)
             raise errors.unknown(row, None, self._retry(attempt), reason=reason, is_recent=False)
-        row = self._journal.write_off(row, "the list of orders proves that it was not ordered")
+        row = self._journal.mark_not_ordered(row, "the list of orders proves that it was not ordered")
         if row.conflicts and not attempt.request.new_key:
             raise errors.key_refused(row, self._anew(attempt))
         return row

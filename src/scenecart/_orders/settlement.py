@@ -89,7 +89,7 @@ class SettlementService:
         for placement in rows:
             if not placement.open_tries:
                 if self._now() - placement.changed >= _ABANDONED_SECONDS and not is_working(placement.owner):
-                    settled.append(self._journal.put_away(placement, "never sent"))
+                    settled.append(self._journal.close_placement(placement, "never sent"))
                 continue
             if not self._placements.is_own(placement):
                 # this account's list of orders does not show the orders of another
@@ -137,7 +137,7 @@ class SettlementService:
                 hint="It is recorded as placed.",
             )
             return found
-        return self._journal.put_away(placement, detail)
+        return self._journal.close_placement(placement, detail)
 
     def pending(self) -> list[Placement]:
         """Return the placements at this service that are not finished."""

@@ -63,7 +63,7 @@ class UnansweredPlacements:
             return self._send_again(placement, listing)
         obstacle = self._matcher.obstacle_to_absence(placement, listing)
         if obstacle is None:
-            return self._journal.write_off(placement, "the list of orders proves that it was not ordered")
+            return self._journal.mark_not_ordered(placement, "the list of orders proves that it was not ordered")
         return self._journal.leave_open(placement, obstacle)
 
     def _send_again(self, placement: Placement, listing: Listing) -> Placement:

@@ -35,7 +35,7 @@ class SqliteLock:
         self.lock = threading.RLock()
 
 
-class Renewed(Protocol):
+class ForkAware(Protocol):
     """Something with locks of its own."""
 
     def after_fork(self) -> None:
@@ -43,16 +43,16 @@ class Renewed(Protocol):
 
 
 sqlite = SqliteLock()
-_renewed: weakref.WeakSet[Renewed] = weakref.WeakSet()
+_registered: weakref.WeakSet[ForkAware] = weakref.WeakSet()
 
 
-def renew_after_fork(part: Renewed) -> None:
+def register_after_fork(part: ForkAware) -> None:
     """Call ``part.after_fork()`` in every forked process, as long as it exists."""
-    _renewed.add(part)
+    _registered.add(part)
 
 
 def _renew() -> None:
-    for part in list(_renewed):
+    for part in list(_registered):
         part.after_fork()
 
 

@@ -46,7 +46,7 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]  # Voila has no type anno
         _ = self.xsrf_token
 
 
-class _Recorded(RequestHandler):
+class _RecordingHandler(RequestHandler):
     """A file that is recorded for the pages to come, if it is a script."""
 
     def on_finish(self) -> None:
@@ -56,11 +56,11 @@ class _Recorded(RequestHandler):
             self.settings["page_scripts"].note(self.request.path.partition("/voila/")[2])
 
 
-class VoilaFile(_Recorded, MultiStaticFileHandler):  # type: ignore[misc]  # as above
+class VoilaFile(_RecordingHandler, MultiStaticFileHandler):  # type: ignore[misc]  # as above
     """A file of Voila."""
 
 
-class ExtensionFile(_Recorded, FileFindHandler):
+class ExtensionFile(_RecordingHandler, FileFindHandler):
     """A file of an extension."""
 
 

@@ -51,8 +51,8 @@ def _tool(method: Callable[..., dict[str, Any]], lock: threading.Lock) -> Callab
                 found = method(**keywords)
             except ScenecartError as error:
                 raise ToolError("\n".join(lines_of(error, ()))) from None
-        said = [line for one in caught if isinstance(one.message, ScenecartWarning) for line in lines_of(one.message, ())]
-        return {**found, "warnings": said} if said else found
+        warned = [line for one in caught if isinstance(one.message, ScenecartWarning) for line in lines_of(one.message, ())]
+        return {**found, "warnings": warned} if warned else found
 
     @functools.wraps(method)
     async def tool(**keywords: Any) -> dict[str, Any]:

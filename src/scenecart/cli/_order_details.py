@@ -15,7 +15,7 @@ from scenecart.exceptions import ScenecartError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scenecart._delivery.download import Arrived
+    from scenecart._delivery.download import ReceivedItems
     from scenecart._orders.order import Order
 
 # an order is shown without what cannot be looked up in this time
@@ -23,7 +23,7 @@ _SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Bought:
+class OrderedCapture:
     """One capture of an order.
 
     Attributes
@@ -49,9 +49,9 @@ class OrderDetails:
     ----------
     license_type : str or None
         The licence, of the service or of this machine's journal.
-    captures : tuple of Bought
+    captures : tuple of OrderedCapture
         Its captures.
-    arrived : Arrived or None
+    arrived : ReceivedItems or None
         What has arrived; None if the order has ended, or it is not known.
     unknown : str
         Why it is not known; empty otherwise.
@@ -59,8 +59,8 @@ class OrderDetails:
 
     order: Order
     license_type: str | None
-    captures: tuple[Bought, ...]
-    arrived: Arrived | None
+    captures: tuple[OrderedCapture, ...]
+    arrived: ReceivedItems | None
     unknown: str = ""
 
     def next_step(self, *, has_files: bool) -> str:
@@ -191,7 +191,7 @@ def look_up(order: Order) -> OrderDetails:
     return OrderDetails(order, license_type, captures, arrived, unknown)
 
 
-def _bought(order: Order) -> tuple[str | None, tuple[Bought, ...]]:
+def _bought(order: Order) -> tuple[str | None, tuple[OrderedCapture, ...]]:
     """Return the licence and the captures of an order; ids alone if nobody states more."""
     import pandas as pd  # noqa: PLC0415  # keeps --help fast
 
@@ -207,9 +207,9 @@ def _bought(order: Order) -> tuple[str | None, tuple[Bought, ...]]:
     license_type = order.license_type if known is None else known.license_type
     if known is None or known.cart is None:
         names = order.captures or list(group_of)
-        return license_type, tuple(Bought(name, group=group_of.get(name)) for name in names)
+        return license_type, tuple(OrderedCapture(name, group=group_of.get(name)) for name in names)
     captures = known.cart.captures
     return license_type, tuple(
-        Bought(key[2], key[0], key[1], None if pd.isna(moment) else moment.to_pydatetime(), group_of.get(key[2]))
+        OrderedCapture(key[2], key[0], key[1], None if pd.isna(moment) else moment.to_pydatetime(), group_of.get(key[2]))
         for key, moment in zip(keys_of(captures), acquisition_times(captures), strict=True)
     )

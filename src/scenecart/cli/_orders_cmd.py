@@ -285,7 +285,7 @@ def _followed(arguments: argparse.Namespace, *, detailed: bool) -> int:
         show_progress = not arguments.json and sys.stderr.isatty()
         if arguments.wait:
             found.wait(timeout=left, progress=show_progress)
-        received = _download(found, arguments, show_progress=show_progress) if arguments.download else _output.Received()
+        received = _download(found, arguments, show_progress=show_progress) if arguments.download else _output.DownloadResult()
         if received.files and received.error is None:
             arguments.progress.completed = f"The files of order {found.id} are in {arguments.download}"
         details = _order_details.look_up(found) if detailed else None
@@ -308,7 +308,7 @@ def _to_wait_for(client: Client, arguments: argparse.Namespace) -> tuple[Order, 
     return found, left
 
 
-def _download(order: Order, arguments: argparse.Namespace, *, show_progress: bool) -> _output.Received:
+def _download(order: Order, arguments: argparse.Namespace, *, show_progress: bool) -> _output.DownloadResult:
     """Download what is ready; files that failed, and captures that have not arrived, are part of the result."""
     verify = False if arguments.verify == "none" else arguments.verify
     error, missing = None, []
@@ -323,7 +323,7 @@ def _download(order: Order, arguments: argparse.Namespace, *, show_progress: boo
     # the files on disk are listed even if the service does not respond
     with contextlib.suppress(ScenecartError):
         missing = order.missing
-    return _output.Received(files, error, missing)
+    return _output.DownloadResult(files, error, missing)
 
 
 def cancel(arguments: argparse.Namespace) -> int:

@@ -264,7 +264,7 @@ def placements(found: pd.DataFrame, arguments: argparse.Namespace, if_empty: str
 
 
 @dataclass(frozen=True)
-class Received:
+class DownloadResult:
     """The result of a download.
 
     Attributes
@@ -294,7 +294,7 @@ def waited(orders: Sequence[Order], arguments: argparse.Namespace) -> None:
 def order_lines(
     order: Order,
     arguments: argparse.Namespace,
-    received: Received = Received(),
+    received: DownloadResult = DownloadResult(),
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Print one order, the paths of its downloaded files, and what has failed or not arrived; ``details`` are for JSON alone."""

@@ -29,7 +29,7 @@ _KINDS = {"quote": "estimate", "order": "order", "cart": "cart, not priced"}
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedCart:
     """One of the compared carts.
 
     Attributes
@@ -69,7 +69,7 @@ class Comparison:
     """
 
     title: str
-    sides: tuple[Side, ...]
+    sides: tuple[ComparedCart, ...]
     common_km2: float | None
     shared: tuple[CaptureLine, ...]
     exclusive: tuple[tuple[str, tuple[CaptureLine, ...]], ...]
@@ -212,13 +212,13 @@ def _common(areas: Sequence[BaseGeometry | None]) -> BaseGeometry | None:
     return None if common.is_empty else common
 
 
-def _side(name: str, contents: Contents, area: BaseGeometry | None) -> Side:
+def _side(name: str, contents: Contents, area: BaseGeometry | None) -> ComparedCart:
     clouds = [line.cloud for line in contents.lines if line.cloud is not None]
     acquired = [line.acquired for line in contents.lines if line.acquired is not None]
     coverage = None
     if area is not None and len(contents.clipped):
         coverage = 100 * min(1.0, geodesic_km2(polygonal(shapely.intersection(union(contents.clipped), area))) / geodesic_km2(area))
-    return Side(
+    return ComparedCart(
         name=name,
         contents=contents,
         aud_per_km2=_per_km2(contents),
@@ -236,7 +236,7 @@ def _per_km2(contents: Contents) -> Decimal | None:
     return contents.total_aud / total if total > 0 else None
 
 
-def _by_holder(sides: Sequence[Side]) -> dict[str, Any]:
+def _by_holder(sides: Sequence[ComparedCart]) -> dict[str, Any]:
     """Return the captures grouped by the carts that have them."""
     lines: dict[tuple[str, str], CaptureLine] = {}
     holders: dict[tuple[str, str], list[int]] = {}

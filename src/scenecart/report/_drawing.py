@@ -54,7 +54,7 @@ class Disc:
 
 
 @dataclass(frozen=True)
-class Words:
+class TextLine:
     """A line of text, vertically centred on a point; a label stands out from what is below it."""
 
     x: float
@@ -79,9 +79,9 @@ class Drawing:
     height: float
     frame: tuple[float, float, float, float]
     title: str
-    items: list[Lines | Disc | Words] = field(default_factory=list)
+    items: list[Lines | Disc | TextLine] = field(default_factory=list)
 
-    def add(self, *items: Lines | Disc | Words) -> None:
+    def add(self, *items: Lines | Disc | TextLine) -> None:
         """Draw above what is there."""
         self.items += items
 
@@ -122,8 +122,8 @@ def to_svg(drawing: Drawing, salt: str) -> Markup:
     )
 
 
-def _svg_of(item: Lines | Disc | Words, height: float, frame: str) -> str:
-    if isinstance(item, Words):
+def _svg_of(item: Lines | Disc | TextLine, height: float, frame: str) -> str:
+    if isinstance(item, TextLine):
         kind = ' class="label"' if item.is_label else ""
         place = f'x="{item.x:.2f}" y="{height - item.baseline:.2f}" text-anchor="{item.anchor}" font-size="{item.size:g}"'
         return f'<text {place} style="fill: {item.color}"{kind}>{escape(item.text)}</text>'

@@ -12,7 +12,7 @@ from scenecart._geo.globe import split_at_antimeridian
 from scenecart._geo.unwrap import degree_aspect, is_narrower_unwrapped, unwrap_longitudes
 from scenecart._util.style import AREA, CLIPPED, FOOTPRINT, INK, MUTED, TEXT
 from scenecart.report._basemap import MIN_WIDTH, globe, graticule, land_within
-from scenecart.report._drawing import Disc, Drawing, Lines, Pen, Words, ticks
+from scenecart.report._drawing import Disc, Drawing, Lines, Pen, TextLine, ticks
 from scenecart.report._map_labels import place_labels
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def draw_map(scene: Scene, width: float) -> Drawing:
     if scene.area is not None:
         draw([scene.area], Pen(stroke=AREA, width=1.8))
     for label in labels_of(scene, wide, high):
-        drawing.add(Words(_LEFT + label.x, _BELOW + label.y, label.text, _FONT_SIZE, TEXT, is_label=True))
+        drawing.add(TextLine(_LEFT + label.x, _BELOW + label.y, label.text, _FONT_SIZE, TEXT, is_label=True))
     return drawing
 
 
@@ -179,7 +179,7 @@ def _widened(low: float, high: float, factor: float) -> tuple[float, float]:
 
 def _grid(
     view: tuple[float, float, float, float], placed: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> list[Lines | Words]:
+) -> list[Lines | TextLine]:
     """Return lines at round degrees, and the degrees at the left and below."""
     west, south, east, north = view
     longitudes, x_decimals = ticks(west, east)
@@ -188,11 +188,11 @@ def _grid(
     latitudes = [at for at in latitudes if abs(at) <= 90.0]  # noqa: PLR2004  # the poles
     meridians = [placed(np.array([(at, south), (at, north)])) for at in longitudes]
     parallels = [placed(np.array([(west, at), (east, at)])) for at in latitudes]
-    found: list[Lines | Words] = [Lines([*meridians, *parallels], Pen(stroke=INK, width=0.6, opacity=0.15))]
+    found: list[Lines | TextLine] = [Lines([*meridians, *parallels], Pen(stroke=INK, width=0.6, opacity=0.15))]
     for at, line in zip(longitudes, meridians, strict=True):
-        found.append(Words(line[0, 0], _BELOW / 2 + 1, degrees(at, "E", "W", x_decimals), _TICK_SIZE, MUTED))
+        found.append(TextLine(line[0, 0], _BELOW / 2 + 1, degrees(at, "E", "W", x_decimals), _TICK_SIZE, MUTED))
     for at, line in zip(latitudes, parallels, strict=True):
-        found.append(Words(_LEFT - 4, line[0, 1], degrees(at, "N", "S", y_decimals), _TICK_SIZE, MUTED, "end"))
+        found.append(TextLine(_LEFT - 4, line[0, 1], degrees(at, "N", "S", y_decimals), _TICK_SIZE, MUTED, "end"))
     return found
 
 

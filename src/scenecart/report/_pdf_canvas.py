@@ -16,7 +16,7 @@ from scenecart.report._pdf_fonts import PLAIN, width_of, writable
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scenecart.report._drawing import Drawing, Pen, Words
+    from scenecart.report._drawing import Drawing, Pen, TextLine
 
 LINE, PAPER = "#dde3ea", "#f5f7f9"
 _FOOT = 30.0
@@ -61,7 +61,7 @@ def draw_drawing(canvas: Canvas, drawing: Drawing, x: float, y: float) -> None:
         elif isinstance(item, Disc):
             canvas.circle(item.x, item.y, item.radius, **_set_pen(canvas, item.pen))
         else:
-            _draw_words(canvas, item)
+            _draw_text_line(canvas, item)
         canvas.restoreState()
     canvas.restoreState()
 
@@ -107,7 +107,7 @@ def _set_pen(canvas: Canvas, pen: Pen) -> dict[str, int]:
     return {"stroke": int(pen.stroke is not None), "fill": int(pen.fill is not None)}
 
 
-def _draw_words(canvas: Canvas, words: Words) -> None:
+def _draw_text_line(canvas: Canvas, words: TextLine) -> None:
     text = writable(words.text)
     left = words.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[words.anchor] * width_of(words.text, PLAIN, words.size)
     # a halo in the paper's colour keeps a label readable above lines

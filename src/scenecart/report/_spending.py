@@ -156,7 +156,7 @@ def _gpkg(spending: Spending, _: str) -> bytes:
 def _plot(spending: Spending) -> Drawing:
     """Return bars of what was charged and what is reserved, the largest first; months stay in order."""
     from scenecart._util.style import CLIPPED, FOOTPRINT, INK, MUTED, TEXT  # noqa: PLC0415  # beside it
-    from scenecart.report._drawing import Drawing, Lines, Pen, Words, rectangle, ticks  # noqa: PLC0415  # numpy
+    from scenecart.report._drawing import Drawing, Lines, Pen, TextLine, rectangle, ticks  # noqa: PLC0415  # numpy
 
     table = spending if spending.by == "month" else spending.sort_values("credits", ascending=False)
     shown = table.tail(_MOST_BARS) if spending.by == "month" else table.head(_MOST_BARS)
@@ -169,16 +169,16 @@ def _plot(spending: Spending) -> Drawing:
     amounts, _ = ticks(0.0, most)
     lines = [np.array([(left + at * scale, bottom), (left + at * scale, top)]) for at in amounts]
     drawing.add(Lines(lines, Pen(stroke=INK, width=0.6, opacity=0.2)))
-    drawing.add(*(Words(left + at * scale, bottom - 9, f"{at:,.0f}", 7, MUTED) for at in amounts))
+    drawing.add(*(TextLine(left + at * scale, bottom - 9, f"{at:,.0f}", 7, MUTED) for at in amounts))
     for number, name in enumerate(names):
         low, high = top - (number + 0.8) * _BAR, top - (number + 0.2) * _BAR
         end = left + charged[number] * scale
         drawing.add(
             Lines([rectangle(left, low, end, high)], Pen(fill=CLIPPED), closed=True),
             Lines([rectangle(end, low, end + reserved[number] * scale, high)], Pen(fill=FOOTPRINT, opacity=0.4), closed=True),
-            Words(left - 5, (low + high) / 2, name, 7, TEXT, "end"),
+            TextLine(left - 5, (low + high) / 2, name, 7, TEXT, "end"),
         )
-    drawing.add(Words((left + right) / 2, 9, "credits: charged, and reserved (lighter)", 7, TEXT))
+    drawing.add(TextLine((left + right) / 2, 9, "credits: charged, and reserved (lighter)", 7, TEXT))
     return drawing
 
 

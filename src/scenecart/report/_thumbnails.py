@@ -41,7 +41,7 @@ _COARSE, _WIDEST = 0.3, 2.0
 _MARGIN = 0.08
 
 
-class _Found(NamedTuple):
+class _Quicklook(NamedTuple):
     """A quicklook as JPEG, None if the catalog has none, and whether it is cut to the area."""
 
     content: bytes | None
@@ -49,10 +49,10 @@ class _Found(NamedTuple):
 
 
 # a quicklook that could not be fetched
-_MISSING = _Found(b"")
+_MISSING = _Quicklook(b"")
 # quicklooks of a client are cached, so its next report fetches nothing and has the same ones
 _MAX_CACHED = 4 * _MAX_THUMBNAILS
-_CACHE: WeakKeyDictionary[Any, dict[tuple[Any, ...], _Found]] = WeakKeyDictionary()
+_CACHE: WeakKeyDictionary[Any, dict[tuple[Any, ...], _Quicklook]] = WeakKeyDictionary()
 
 
 def with_thumbnails(contents: Contents, subject: Any = None, *, clock: Callable[[], float] = time.monotonic) -> Contents:
@@ -137,12 +137,12 @@ class _Fetcher:
         self._failures = 0
         self.is_stopped = threading.Event()
 
-    def fetch(self, line: CaptureLine) -> _Found:
+    def fetch(self, line: CaptureLine) -> _Quicklook:
         key = (line.key, self._view.bounds if self._view is not None else None)
         if key in self._cached:
             return self._cached[key]
         if not line.key[0]:
-            return _Found(None)
+            return _Quicklook(None)
         if self.is_stopped.is_set() or self._clock() > self._deadline:
             return _MISSING
         try:
@@ -159,20 +159,20 @@ class _Fetcher:
                 self.is_stopped.set()
             return _MISSING
 
-    def _whole(self, line: CaptureLine) -> _Found:
+    def _whole(self, line: CaptureLine) -> _Quicklook:
         return _reduced(self._fetch({"host": line.key[0], "id": line.key[1]}))
 
-    def _cut(self, line: CaptureLine, view: AreaView) -> _Found:
+    def _cut(self, line: CaptureLine, view: AreaView) -> _Quicklook:
         """Return the quicklook cut to the area; as a whole if it has no place on the ground."""
         row = self._rows[line.number - 1]
         is_coarse = _width_of(view) < _COARSE * _footprint_width(row)
         content = self._fetch(row, "large" if is_coarse else "thumbnail")
         found = None if content is None else view.cut(content, row, *SIZE)
-        return _reduced(content) if found is None else _Found(_jpeg(view.outlined(found[0])), is_cut=True)
+        return _reduced(content) if found is None else _Quicklook(_jpeg(view.outlined(found[0])), is_cut=True)
 
 
-def _reduced(content: bytes | None) -> _Found:
-    return _Found(None if content is None else small_jpeg(content))
+def _reduced(content: bytes | None) -> _Quicklook:
+    return _Quicklook(None if content is None else small_jpeg(content))
 
 
 def small_jpeg(content: bytes) -> bytes | None:

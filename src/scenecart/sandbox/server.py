@@ -19,7 +19,7 @@ from scenecart.sandbox._domain.delivery import Delivery
 from scenecart.sandbox._domain.faults import Faults
 from scenecart.sandbox._domain.ledger import Ledger
 from scenecart.sandbox._domain.office import Office
-from scenecart.sandbox._domain.orders import PACES, Habits, Orders
+from scenecart.sandbox._domain.orders import PACES, OrderPolicy, Orders
 from scenecart.sandbox._http import control
 from scenecart.sandbox._http.dialects import DESCRIPTIONS, choose
 from scenecart.sandbox._http.operations import Service
@@ -58,7 +58,7 @@ class Sandbox:
         Function that returns Unix time in seconds; None uses the system clock.
     dialect
         Other ways to answer, to test a client against services that differ from this one: a name of ``Sandbox.dialects``, several
-        names, or a text with commas. ``"name:way"`` selects one of a dialect's ways.
+        names, or a text with commas. ``"name:variant"`` selects one of a dialect's variants.
     list_lag
         Seconds, on the sandbox's clock, for which a new order is missing from lists of orders.
 
@@ -486,8 +486,8 @@ class Sandbox:
         authenticator = Authenticator(storage, self._now)
         catalog = Catalog(storage, self._url)
         ledger = Ledger(storage, self._url, self._now)
-        habits = {name: value for dialect, _ in self._dialects for name, value in dialect.habits.items()}
-        orders = Orders(storage, catalog, ledger, self._now, self._pace, Habits(**habits))
+        policy = {name: value for dialect, _ in self._dialects for name, value in dialect.policy.items()}
+        orders = Orders(storage, catalog, ledger, self._now, self._pace, OrderPolicy(**policy))
         orders.list_lag = self._list_lag
         delivery = Delivery(storage, catalog, orders, data / "files", self._now)
         return Service(

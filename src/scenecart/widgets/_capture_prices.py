@@ -27,7 +27,7 @@ _SETTLE_SECONDS = 0.5
 # larger results are priced in the cart only
 _MOST_CAPTURES, _MOST_REQUESTS = 2_000, 12
 
-_Found = tuple[int, "Area | None", dict[str, Any]]
+_PricesFound = tuple[int, "Area | None", dict[str, Any]]
 
 
 class CapturePrices:
@@ -74,12 +74,12 @@ class CapturePrices:
             return
         self._runner.debounce("prices", _SETTLE_SECONDS, lambda _: self._request(), self._show, self._failed)
 
-    def _request(self) -> _Found:
+    def _request(self) -> _PricesFound:
         with LOCK:
             captures, rows, area = self._state.captures, self._state.rows, self._state.aoi
         return rows, area, prices_of(captures, area, self._client)
 
-    def _show(self, found: _Found) -> None:
+    def _show(self, found: _PricesFound) -> None:
         rows, area, columns = found
         if rows == self._state.rows and area is self._state.aoi:
             self._state.annotate(columns)

@@ -141,7 +141,7 @@ class CartPanel(Panel):
 
     def retry(self) -> None:
         """Place the order again with the same idempotency key, as "Try again" does."""
-        self.purchase.placing.retry()
+        self.purchase.placer.retry()
 
     @property
     def is_busy(self) -> bool:

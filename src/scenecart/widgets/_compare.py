@@ -191,7 +191,7 @@ class Compare(Panel):
         """Return the two pictures side by side, for places without live widgets; empty frames if they were never shown."""
         with LOCK:
             frames = [self._frames[index] for index in self.shown if index in self._frames]
-        return _style.render("widget_compare.html", frames=[_still(frame) for frame in frames], labels=self.labels)
+        return _style.render("widget_compare.html", frames=[_frame_fields(frame) for frame in frames], labels=self.labels)
 
     def release(self) -> None:
         """End background jobs."""
@@ -273,7 +273,7 @@ class Compare(Panel):
             self._stage.notes = [frame.note if place == index else note for place, note in enumerate(self._stage.notes)]
 
     def _page(self, frames: list[Frame]) -> str:
-        return _style.render("compare_page.html", frames=[_still(frame) for frame in frames])
+        return _style.render("compare_page.html", frames=[_frame_fields(frame) for frame in frames])
 
 
 def _is_capture(row: pd.Series[Any]) -> bool:
@@ -289,6 +289,6 @@ def _labelled(sources: list[FrameSource], labels: Sequence[str]) -> list[FrameSo
     return [FrameSource(clean_text(label, 60), source.draw) for label, source in zip(labels, sources, strict=True)]
 
 
-def _still(frame: Frame) -> dict[str, str]:
+def _frame_fields(frame: Frame) -> dict[str, str]:
     source = f"data:image/webp;base64,{base64.b64encode(frame.webp()).decode()}"
     return {"label": frame.label, "note": frame.note, "source": source}

@@ -161,7 +161,7 @@ class CoverPanel(Panel):
         self._view.show(
             self.plan,
             options=asdict(self._options),
-            says=matching if self.state.aoi is not None else "no area of interest yet",
+            caption=matching if self.state.aoi is not None else "no area of interest yet",
             busy=self._busy_text,
             is_busy=bool(self._busy_text),
             note=note_fields(self._note),

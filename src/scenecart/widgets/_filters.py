@@ -93,7 +93,7 @@ class CaptureFilters(Panel):
         state, total, kept = self.state, len(self.state.captures), int(self.state.keep.sum())
         self._view.state = {
             "facets": [facet_state(facet, state, self._bars.get(facet.name)) for facet in state.facets],
-            "says": f"{kept:,} of {total:,} left" if total else "",
+            "caption": f"{kept:,} of {total:,} left" if total else "",
             "active": bool(state.filters),
         }
 

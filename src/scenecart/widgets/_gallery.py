@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _WINDOW, _MOST_WINDOW = 60, MOST_AT_ONCE
 _WORKERS, _PREVIEW_WORKERS = 4, 3
-_STILL_PICTURES = 12
+_STATIC_PICTURES = 12
 # column, label, whether the largest comes first
 _ORDERS = (
     ("", "As found", False),
@@ -179,7 +179,7 @@ class Gallery(Panel):
         cells: list[dict[str, Any]] = []
         with LOCK:
             kept = self._pictures.kept()
-            shown = [one for one in self._picker.order[:_MOST_WINDOW].tolist() if one in kept][:_STILL_PICTURES]
+            shown = [one for one in self._picker.order[:_MOST_WINDOW].tolist() if one in kept][:_STATIC_PICTURES]
             for position, texts in zip(shown, self._texts(shown), strict=True):
                 source = f"data:image/webp;base64,{base64.b64encode(kept[position]).decode()}"
                 cells.append({"source": source, **texts})

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scenecart._imagery.georeferencing import georeferenced_quicklook
 from scenecart._imagery.picture import encode
-from scenecart._imagery.placing import placed_quicklook
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.threads import thread_pool
@@ -39,7 +39,7 @@ _QUICKLOOK_SIDE = 1_024
 
 
 @dataclass(frozen=True)
-class PlacedQuicklook:
+class GeoreferencedQuicklook:
     """A quicklook north up as WEBP, its bounds in EPSG:3857, and how its place was found."""
 
     picture: bytes
@@ -48,17 +48,19 @@ class PlacedQuicklook:
     note: str
 
 
-def fetch_quicklooks(captures: pd.DataFrame, fetch: Callable[[pd.Series[Any]], bytes | None]) -> list[PlacedQuicklook | None]:
+def fetch_quicklooks(
+    captures: pd.DataFrame, fetch: Callable[[pd.Series[Any]], bytes | None]
+) -> list[GeoreferencedQuicklook | None]:
     """Fetch the quicklooks of captures in parallel, and place them; None for each without one."""
 
-    def one(row: pd.Series[Any]) -> PlacedQuicklook | None:
+    def one(row: pd.Series[Any]) -> GeoreferencedQuicklook | None:
         content = fetch(row)
-        found = None if content is None else placed_quicklook(content, row, _QUICKLOOK_SIDE)
+        found = None if content is None else georeferenced_quicklook(content, row, _QUICKLOOK_SIDE)
         if found is None:
             return None
         picture, place = found
         drawn = np.asarray(place.northing(picture, _QUICKLOOK_SIDE))
-        return PlacedQuicklook(encode(drawn), place.bounds, place.is_sure, place.note)
+        return GeoreferencedQuicklook(encode(drawn), place.bounds, place.is_sure, place.note)
 
     with thread_pool(_MAX_AT_ONCE, "scenecart-quicklook") as pool:
         return list(pool.map(one, (row for _, row in captures.iterrows())))
@@ -165,7 +167,7 @@ class MapImagery:
                 f"There is no imagery layer {clean_text(name, 80)!r}. Layers: {names}.", code="imagery_layer_unknown"
             )
 
-    def show_quicklooks(self, found: Sequence[PlacedQuicklook | None]) -> str:
+    def show_quicklooks(self, found: Sequence[GeoreferencedQuicklook | None]) -> str:
         """Add the layer of quicklooks, and return a message about those that are missing."""
         placed = [one for one in found if one is not None]
         if placed:
@@ -282,7 +284,7 @@ class ImageryPanel(Panel):
         return self._imagery.names
 
 
-def _note(placed: Sequence[PlacedQuicklook]) -> str:
+def _note(placed: Sequence[GeoreferencedQuicklook]) -> str:
     """Return a text about the places of quicklooks; empty if the catalog states all of them."""
     approximate = sum(bool(one.note) for one in placed)
     unsure = sum(not one.is_sure for one in placed)

@@ -22,7 +22,7 @@ _MOST_ORDERS = 200
 
 
 @dataclass(frozen=True)
-class Found:
+class OrderSnapshot:
     """What was read of the orders.
 
     Attributes
@@ -45,19 +45,19 @@ class Found:
     reasons: tuple[str, ...] = ()
 
 
-def list_orders(client: Client, directory: Path) -> Found:
+def list_orders(client: Client, directory: Path) -> OrderSnapshot:
     """Read the newest orders, and count unanswered purchases."""
-    return Found(*_count_unknown(client), (), listed_orders(client, _MOST_ORDERS), files_by_order(directory))
+    return OrderSnapshot(*_count_unknown(client), (), listed_orders(client, _MOST_ORDERS), files_by_order(directory))
 
 
-def settle_orders(client: Client, directory: Path) -> Found:
+def settle_orders(client: Client, directory: Path) -> OrderSnapshot:
     """Search the orders for unanswered purchases, and read the newest orders; nothing is bought."""
     settled = client.settle(send=False)
     bought = [client.order(str(name)) for name in settled.loc[settled["state"] == "placed", "order_id"]]
     unknown = settled[settled["state"].isin(UNANSWERED)]
     reasons = tuple(dict.fromkeys(str(detail).rstrip(".") for detail in unknown["detail"].dropna()))
     others = _count_unknown(client)[1]
-    return Found(len(unknown), others, bought, listed_orders(client, _MOST_ORDERS), files_by_order(directory), reasons)
+    return OrderSnapshot(len(unknown), others, bought, listed_orders(client, _MOST_ORDERS), files_by_order(directory), reasons)
 
 
 def _count_unknown(client: Client) -> tuple[int, int]:

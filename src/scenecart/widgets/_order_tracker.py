@@ -17,7 +17,7 @@ from scenecart.widgets._bench.orders import OrdersPart
 from scenecart.widgets._jobs import Runner, synchronized
 from scenecart.widgets._map import FootprintMap
 from scenecart.widgets._notes import Note
-from scenecart.widgets._order_book import OrderBook
+from scenecart.widgets._order_list import OrderList
 from scenecart.widgets._order_map import DeliveredImagery, open_delivered
 
 if TYPE_CHECKING:
@@ -84,52 +84,52 @@ class OrderTracker(Panel):
         followed = [] if client is not None else check_orders(given)
         self._basemap = basemap
         self._runner = Runner(4, resend=self.resend_state)
-        self.book = OrderBook(self._runner, client, followed, directory=Path(directory), poll=poll)
-        self._view = OrdersPart(self.book, self._act, is_alone=True)
+        self.order_list = OrderList(self._runner, client, followed, directory=Path(directory), poll=poll)
+        self._view = OrdersPart(self.order_list, self._act, is_alone=True)
         self._map_box = _style.box(kind="inset")
         super().__init__(_style.style_sheet(), self._view, self._map_box)
         self.add_class("scenecart-card")
         for name in ("orders", "finished"):
-            setattr(self, name, getattr(self.book, name))
-            self.watch(self.book, self._mirror, name)
+            setattr(self, name, getattr(self.order_list, name))
+            self.watch(self.order_list, self._mirror, name)
         self.refresh()
 
     def refresh(self) -> None:
         """Load orders and unanswered purchases again, if a client was passed."""
-        self.book.refresh()
+        self.order_list.refresh()
 
     def follow(self, orders: Iterable[Order]) -> None:
         """Follow more orders."""
-        self.book.follow(orders)
+        self.order_list.follow(orders)
 
     def cancel(self, order_id: str) -> None:
         """Cancel an order, as "Cancel the order" does."""
-        self.book.cancel(order_id)
+        self.order_list.cancel(order_id)
 
     def download(self, order_id: str) -> None:
         """Download the delivered files, verified, in the background, as "Download" does."""
-        self.book.download(order_id)
+        self.order_list.download(order_id)
 
     @synchronized
     def show_items(self, order_id: str) -> None:
         """Show the delivered imagery of an order on a map below, or hide the map, as "Show on map" does."""
-        is_shown = self.book.entry(order_id).is_on_map
+        is_shown = self.order_list.entry(order_id).is_on_map
         self._clear_map()
         if is_shown:
             return
-        order = self.book.entry(order_id).order
-        self.book.set_note(order_id, Note("info", "Loading the delivered imagery…"))
+        order = self.order_list.entry(order_id).order
+        self.order_list.set_note(order_id, Note("info", "Loading the delivered imagery…"))
         self._runner.start(
             "items",
             lambda _: open_delivered(order),
             lambda found: self._show_map(order_id, found),
-            lambda error: self.book.set_note(order_id, error),
+            lambda error: self.order_list.set_note(order_id, error),
         )
 
     @property
     def is_busy(self) -> bool:
         """Whether it still follows, downloads or cancels something."""
-        return self.book.is_busy or self._runner.is_busy("items")
+        return self.order_list.is_busy or self._runner.is_busy("items")
 
     def static_html(self) -> str:
         """Return the orders and their states as HTML without scripts, for places without live widgets."""
@@ -151,18 +151,18 @@ class OrderTracker(Panel):
         for part in self._map_box.children:
             part.close()
         self._map_box.children = ()
-        self.book.put_on_map(None)
+        self.order_list.put_on_map(None)
 
     def _show_map(self, order_id: str, found: DeliveredImagery) -> None:
         missing = int((found.items["provenance"] == "missing").sum())
         text = f"{missing:,} of {pluralize(len(found.items), 'item')} cannot be traced to this order."
-        self.book.set_note(order_id, Note("warn", text, code="provenance_missing") if missing else None)
+        self.order_list.set_note(order_id, Note("warn", text, code="provenance_missing") if missing else None)
         shown = FootprintMap(found.items, basemap=self._basemap)
         shown.show_delivered(found)
         self._map_box.children = (shown,)
-        self.book.put_on_map(order_id)
+        self.order_list.put_on_map(order_id)
 
     def _show_error(self, error: BaseException) -> None:
         """Display an error above the orders."""
-        self.book.note = Note("bad", str(error))
-        self.book.touch()
+        self.order_list.note = Note("bad", str(error))
+        self.order_list.touch()

@@ -191,8 +191,8 @@ class CutPictures:
             made = {key: picture for key, picture in made.items() if picture and (key, found["side"]) not in self._kept}
         if found["error"] is not None:
             self._failed(found["error"])
-        said = {name: found[name] for name in ("turn", "side", "dropped", "is_preview")}
-        content = {"kind": "pictures", **said, "keys": list(made)}
+        fields = {name: found[name] for name in ("turn", "side", "dropped", "is_preview")}
+        content = {"kind": "pictures", **fields, "keys": list(made)}
         if made or content["dropped"]:
             self._send(content, list(made.values()))
 

@@ -11,8 +11,8 @@ from scenecart.exceptions import AlreadyOwned, InvalidCart, PriceChanged
 from scenecart.widgets._cart_contents import CartContents
 from scenecart.widgets._jobs import LOCK, synchronized
 from scenecart.widgets._notes import NOTHING_ORDERED, Note, failure_note
+from scenecart.widgets._order_placer import OrderPlacer
 from scenecart.widgets._owned_facts import OwnedFacts, find_owned, refused_as_owned
-from scenecart.widgets._placing import Placing
 from scenecart.widgets._state import no_captures
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Bought:
+class CompletedPurchase:
     """A purchase that went through, or that had gone through before.
 
     Attributes
@@ -118,7 +118,7 @@ class Purchase(CartContents):
         ``"cart"``, ``"confirm"``, ``"placing"`` or ``"bought"``.
     offer : Offer or None
         What is to be confirmed.
-    bought : Bought or None
+    bought : CompletedPurchase or None
         What was bought last.
     """
 
@@ -137,10 +137,10 @@ class Purchase(CartContents):
         directory: Path | None = None,
     ) -> None:
         self.offer: Offer | None = None
-        self.bought: Bought | None = None
+        self.bought: CompletedPurchase | None = None
         self.directory = directory
-        self.placing = Placing(client, runner, self._placed, self.touch)
-        self.placing.refused = self._refused
+        self.placer = OrderPlacer(client, runner, self._placed, self.touch)
+        self.placer.refused = self._refused
         # what is being bought, and the contents of the cart at that time
         self._wanted: Estimate | None = None
         self._wanted_captures: Any = None
@@ -163,17 +163,17 @@ class Purchase(CartContents):
     @property
     def is_placing(self) -> bool:
         """Whether an order is being placed."""
-        return self.placing.is_placing
+        return self.placer.is_placing
 
     @property
     def note(self) -> Note | None:
         """What happened last."""
-        return self.placing.note
+        return self.placer.note
 
     @property
     def is_orderable(self) -> bool:
         """Whether there is a price for every capture, and no purchase of them to be finished first."""
-        return self.estimate is not None and self.estimate.is_complete and not self.is_placing and not self.placing.can_retry
+        return self.estimate is not None and self.estimate.is_complete and not self.is_placing and not self.placer.can_retry
 
     def priced(self, consequence: str = NOTHING_ORDERED) -> Estimate:
         """Return the current price.
@@ -200,7 +200,7 @@ class Purchase(CartContents):
             If there is no price yet, or not for every capture.
         """
         estimate = self.priced()
-        self.placing.discard_retry()
+        self.placer.discard_retry()
         self._make_offer(Offer(estimate))
 
     @synchronized
@@ -254,7 +254,7 @@ class Purchase(CartContents):
     def set_note(self, note: Note | BaseException) -> None:
         """Display a note that is not about a purchase."""
         with LOCK:
-            self.placing.note = note if isinstance(note, Note) else failure_note(note)
+            self.placer.note = note if isinstance(note, Note) else failure_note(note)
             self.touch()
 
     def _contents_changed(self, change: Any) -> None:
@@ -263,7 +263,7 @@ class Purchase(CartContents):
             self.offer = None
             if len(self.captures):
                 self.bought = None
-            self.placing.discard_retry()
+            self.placer.discard_retry()
             super()._contents_changed(change)
 
     def _keep_estimate(self, estimate: Estimate) -> None:
@@ -303,7 +303,7 @@ class Purchase(CartContents):
         wanted, captures = self._wanted, self._wanted_captures
         self._wanted, self._wanted_captures = estimate, self.captures
         self.bought = None
-        if not self.placing.place(estimate, self.project.strip() or None, self.license_type.strip() or STANDARD, owned=owned):
+        if not self.placer.place(estimate, self.project.strip() or None, self.license_type.strip() or STANDARD, owned=owned):
             self._wanted, self._wanted_captures = wanted, captures
 
     def _placed(self, order: Order) -> None:
@@ -311,7 +311,7 @@ class Purchase(CartContents):
         # the balance of cached estimates is out of date
         self._estimates.clear()
         self.offer = None
-        self.bought = bought = Bought(order, count, {})
+        self.bought = bought = CompletedPurchase(order, count, {})
         # captures added to the cart since then are the next purchase
         if self.captures is self._wanted_captures:
             self._undo = []
@@ -340,5 +340,5 @@ class Purchase(CartContents):
 
     def _offer_refused(self, wanted: Estimate, owned: OwnedFacts) -> None:
         self.offer = Offer(wanted, owned, REST, refused=True)
-        self.placing.discard_retry()
+        self.placer.discard_retry()
         self.touch()

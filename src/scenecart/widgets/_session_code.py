@@ -19,14 +19,14 @@ _PROFILE = "profile "
 
 
 @dataclass(frozen=True)
-class Searched:
-    """A search as it was made: its host, and the arguments of ``client.search``; the area is that of the state."""
+class ExecutedSearch:
+    """A search that was run: its host and the arguments of ``client.search``, without the area, which is that of the state."""
 
     host: str
     criteria: Mapping[str, Any] = field(default_factory=dict)
 
 
-def session_code(client: Client, state: CaptureState, searched: Searched | None, area: Area | None) -> str:
+def session_code(client: Client, state: CaptureState, search: ExecutedSearch | None, area: Area | None) -> str:
     """Return a code cell that connects, searches, filters, selects and estimates the price.
 
     Parameters
@@ -35,7 +35,7 @@ def session_code(client: Client, state: CaptureState, searched: Searched | None,
         The connection; secrets are never in the code.
     state
         The captures, with filters and selection.
-    searched
+    search
         The search that found them; without it, the captures are read from a file to be named.
     area
         The area that was searched, and is bought.
@@ -43,7 +43,7 @@ def session_code(client: Client, state: CaptureState, searched: Searched | None,
     lines = ["import scenecart", "", _connect(client)]
     if area is not None:
         lines.append(f"aoi = {_area(area)}")
-    lines += [_search(searched, area) if searched is not None else 'captures = scenecart.read_captures("captures.parquet")', ""]
+    lines += [_search(search, area) if search is not None else 'captures = scenecart.read_captures("captures.parquet")', ""]
     picked = code_of_rows(state.captures, state.positions(), is_whole=True)
     lines.append(f"chosen = captures{picked}" if state.selection else state.code())
     lines += ["", f"cart = client.cart(chosen{', aoi=aoi' if area is not None else ''})", "estimate = cart.estimate()", "estimate"]
@@ -59,9 +59,9 @@ def _connect(client: Client) -> str:
     return "client = scenecart.connect()"
 
 
-def _search(searched: Searched, area: Area | None) -> str:
-    criteria = {name: value for name, value in searched.criteria.items() if value is not None and name not in {"aoi", "progress"}}
-    arguments = [repr(searched.host), *(f"{name}={_value(value)}" for name, value in criteria.items())]
+def _search(search: ExecutedSearch, area: Area | None) -> str:
+    criteria = {name: value for name, value in search.criteria.items() if value is not None and name not in {"aoi", "progress"}}
+    arguments = [repr(search.host), *(f"{name}={_value(value)}" for name, value in criteria.items())]
     if area is not None and not {"bbox", "intersects"} & criteria.keys():
         arguments.append("aoi=aoi")
     return "captures = client.search(\n" + "".join(f"    {one},\n" for one in arguments) + ")"

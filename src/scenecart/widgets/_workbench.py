@@ -43,10 +43,10 @@ from scenecart.widgets._bench.watch_counts import WatchCounts
 from scenecart.widgets._capture_prices import CapturePrices
 from scenecart.widgets._jobs import Runner, synchronized
 from scenecart.widgets._map_layers import bounds_of_area
-from scenecart.widgets._order_book import OrderBook
+from scenecart.widgets._order_list import OrderList
 from scenecart.widgets._owned_marks import OwnedMarks
 from scenecart.widgets._purchase import Purchase
-from scenecart.widgets._session_code import Searched
+from scenecart.widgets._session_code import ExecutedSearch
 from scenecart.widgets._state import CaptureState, no_captures
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Workbench(Panel):
         The captures of the latest search, with their filters, the selection, the current capture and the area.
     cart : Purchase
         The cart: its ``captures``, ``aoi``, ``cart``, ``estimate``, ``order``, and ``add`` and ``remove``.
-    orders : OrderBook
+    orders : OrderList
         All orders, as ``orders.orders``, the running ones first; ``orders.refresh()`` lists them again.
 
     Examples
@@ -262,12 +262,12 @@ class Workbench(Panel):
             notify=self._imagery_failed,
         )
         self.cart = Purchase(client, self._runner, aoi=self.state.aoi, directory=self._directory.expanduser().absolute())
-        self.orders = OrderBook(self._runner, client, directory=self._directory)
+        self.orders = OrderList(self._runner, client, directory=self._directory)
         self._owned = OwnedMarks(client, self.state, self._runner)
         self._prices = CapturePrices(client, self.state, self._runner)
         self._clouds = AreaClouds(client, self.state, self._runner)
         self._card = CardPart(self.state, client, self._runner, self._request)
-        self._cart_part = CartPart(self.cart, self._runner, self._request, book=self.orders, has_bench=True)
+        self._cart_part = CartPart(self.cart, self._runner, self._request, orders=self.orders, has_bench=True)
         self._orders_part = OrdersPart(self.orders, self._request)
         self._link = CartLink(self.state, self.cart, self._autosave.keep)
         self._service = ServiceStatus(
@@ -456,7 +456,7 @@ class Workbench(Panel):
         self._filters.apply()
         request = self._search.searched
         if request is not None:
-            self._results.searched = Searched(request.host, request.criteria)
+            self._results.last_search = ExecutedSearch(request.host, request.criteria)
         found, shown = len(self.state.captures), int(self.state.keep.sum())
         self._footer.announce(found_text(found, shown, self._search.seconds))
         if self.state.current is None and shown:

@@ -30,9 +30,9 @@ function render({ model, el: root }) {
   let side = 160;
   let active = -1;
   let pointer = "";
-  let telling = 0;
+  let sendTimer = 0;
   // current cells that were set here: their echo must not scroll
-  const told = new Set();
+  const pendingEchoes = new Set();
   let sent = [-1, -1];
   let timer = 0;
 
@@ -164,8 +164,8 @@ function render({ model, el: root }) {
     const to = Math.max(0, Math.min(model.get("count") - 1, number));
     if (to === active || !model.get("count")) return;
     activate(to);
-    clearTimeout(telling);
-    telling = setTimeout(() => { told.add(to); model.send({ kind: "active", row: to }); }, 50);
+    clearTimeout(sendTimer);
+    sendTimer = setTimeout(() => { pendingEchoes.add(to); model.send({ kind: "active", row: to }); }, 50);
   };
   body.addEventListener("mousemove", (event) => {
     // also sent when the page scrolls below a pointer at rest
@@ -244,8 +244,8 @@ function render({ model, el: root }) {
   };
   const follow = () => {
     const row = model.get("current");
-    if (told.delete(row)) return;
-    told.clear();
+    if (pendingEchoes.delete(row)) return;
+    pendingEchoes.clear();
     activate(row);
     if (row < 0) return;
     layout();
@@ -271,7 +271,7 @@ function render({ model, el: root }) {
   return () => {
     observer.disconnect();
     clearTimeout(timer);
-    clearTimeout(telling);
+    clearTimeout(sendTimer);
     model.off("msg:custom", receive);
     for (const url of urls.values()) if (url) URL.revokeObjectURL(url);
   };

@@ -28,9 +28,9 @@ function render({ model, el: root }) {
   const prefix = `sc-grid-${Math.random().toString(36).slice(2)}`;
   let active = -1;
   let pointer = "";
-  let telling = 0;
+  let sendTimer = 0;
   // current rows that were set here: their echo must not scroll
-  const told = new Set();
+  const pendingEchoes = new Set();
   let requested = [-1, -1];
   let timer = 0;
 
@@ -121,8 +121,8 @@ function render({ model, el: root }) {
   const look = (number) => {
     if (number === active) return;
     activate(number);
-    clearTimeout(telling);
-    telling = setTimeout(() => { told.add(number); model.send({ kind: "current", row: number }); }, 50);
+    clearTimeout(sendTimer);
+    sendTimer = setTimeout(() => { pendingEchoes.add(number); model.send({ kind: "current", row: number }); }, 50);
   };
   const move = (to, isSpan) => {
     if (!model.get("count")) return;
@@ -171,8 +171,8 @@ function render({ model, el: root }) {
   };
   const follow = () => {
     const row = model.get("current");
-    if (told.delete(row)) return;
-    told.clear();
+    if (pendingEchoes.delete(row)) return;
+    pendingEchoes.clear();
     activate(row);
     if (row >= 0) show();
   };
@@ -213,7 +213,7 @@ function render({ model, el: root }) {
   return () => {
     observer.disconnect();
     clearTimeout(timer);
-    clearTimeout(telling);
+    clearTimeout(sendTimer);
   };
 }
 

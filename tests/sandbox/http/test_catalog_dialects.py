@@ -20,9 +20,9 @@ def ids(features: list[dict[str, Any]]) -> list[str]:
     return [feature["id"] for feature in features]
 
 
-def test_next_link_announces_pages_in_turn(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_next_link_announces_pages_in_turn(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """Each page announces the next in another way; only the last announces nothing."""
-    client = sign_in(speak("next-link"))
+    client = sign_in(serve("next-link"))
     found = [client.call("catalog.search", {**SEARCH, "limit": 2}).json() for _ in range(5)]
     as_object, link, link_object, as_true, matched = found
     assert len({tuple(ids(page["features"])) for page in found}) == 1
@@ -39,9 +39,9 @@ def test_next_link_announces_pages_in_turn(speak: Callable[..., Sandbox], sign_i
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_next_link_counts_all_matches(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], method: str):
+def test_next_link_counts_all_matches(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], method: str):
     """The number of matches counts what the filters select, on every page, also by GET."""
-    client = sign_in(speak("next-link:matched"))
+    client = sign_in(serve("next-link:matched"))
     body = {**SEARCH, "limit": 1, "datetime": "2024-03-01/2024-05-02"}
     if method == "GET":
         query = {**body, "collections": "test"}
@@ -52,9 +52,9 @@ def test_next_link_counts_all_matches(speak: Callable[..., Sandbox], sign_in: Ca
 
 
 @pytest.fixture
-def stream(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]) -> Callable[[str], Any]:
-    """Return a function that searches by stream in one way of the dialect."""
-    return lambda way: sign_in(speak(f"sse-stream:{way}")).call("catalog.search_stream", SEARCH)
+def stream(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]) -> Callable[[str], Any]:
+    """Return a function that searches by stream in one variant of the dialect."""
+    return lambda variant: sign_in(serve(f"sse-stream:{variant}")).call("catalog.search_stream", SEARCH)
 
 
 def test_stream_as_server_sent_events(stream: Callable[[str], Any]):
@@ -83,16 +83,16 @@ def test_sse_stream_error_way_fails_after_half_of_the_captures(stream: Callable[
     assert [line["type"] for line in lines] == ["Feature"] * 3 + ["error"]
 
 
-@pytest.mark.parametrize(("way", "status", "content"), [("no-content", 204, b""), ("null", 200, b"null"), ("empty", 200, b"")])
-def test_sse_stream_empty_ways_answer_without_captures(stream: Callable[[str], Any], way: str, status: int, content: bytes):
+@pytest.mark.parametrize(("variant", "status", "content"), [("no-content", 204, b""), ("null", 200, b"null"), ("empty", 200, b"")])
+def test_sse_stream_empty_variants_answer_without_captures(stream: Callable[[str], Any], variant: str, status: int, content: bytes):
     """A stream may be 204, null or empty although there are captures."""
-    answer = stream(way)
+    answer = stream(variant)
     assert (answer.status_code, answer.content) == (status, content)
 
 
-def test_stream_takes_turns_and_keeps_errors(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
-    """The ways take turns by call, and an error of the service stays one."""
-    client = sign_in(speak("sse-stream"))
+def test_stream_takes_turns_and_keeps_errors(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+    """The variants take turns by call, and an error of the service stays one."""
+    client = sign_in(serve("sse-stream"))
     answers = [client.call("catalog.search_stream", SEARCH) for _ in range(8)]
     assert [answer.status_code for answer in answers] == [200] * 4 + [204] + [200] * 3
     assert answers[0].text == answers[7].text

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def delivered(
-    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock
+    serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock
 ) -> Callable[..., tuple[ServiceClient, list[str]]]:
     """Return a function that delivers orders of two captures in a dialect, and returns a client and their ids."""
 
     def deliver(dialect: str, count: int = 1) -> tuple[ServiceClient, list[str]]:
-        client = sign_in(speak(dialect))
+        client = sign_in(serve(dialect))
         orders = [client.place("first", "far").json()["id"] for _ in range(count)]
         clock.now += 3_600
         for order in orders:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 def test_choose_accepts_names_in_any_form_and_order(names: str | list[str]):
     """Names come as one text or several, with spaces, and always rewrite in the same order."""
-    assert [(dialect.name, way) for dialect, way in choose(names)] == [("seed-orders", None), ("awaiting", None)]
+    assert [(dialect.name, variant) for dialect, variant in choose(names)] == [("seed-orders", None), ("awaiting", None)]
 
 
 @pytest.mark.parametrize("names", [None, "", [], ","])
@@ -38,8 +38,8 @@ def test_choose_nothing_is_no_dialect(names: str | list[str] | None):
 
 
 def test_choose_reads_the_way_of_a_name():
-    """A way follows the name after a colon."""
-    assert [way for _, way in choose("sse-stream:null,one-based")] == [None, "null"]
+    """A variant follows the name after a colon."""
+    assert [variant for _, variant in choose("sse-stream:null,one-based")] == [None, "null"]
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_operation_of_path_recognises_both_paths(path: str, operation: str | Non
     assert operation_of(path) == operation
 
 
-def test_dialects_combine(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
+def test_dialects_combine(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
     """Several dialects rewrite one response: ids, states, fields, pages and wrapping."""
-    box = speak("snake-order:data", "bare-orders:integers", "awaiting:partial", "one-based", "cents", "seed-orders", "get-by-post")
+    box = serve("snake-order:data", "bare-orders:integers", "awaiting:partial", "one-based", "cents", "seed-orders", "get-by-post")
     client = sign_in(box)
     order = client.place("first", key="k").json()["data"]
     assert (order["order_id"], order["status"], "captures" in order) == (1, "awaiting_data", False)
@@ -79,12 +79,12 @@ def test_dialects_combine(speak: Callable[..., Sandbox], sign_in: Callable[..., 
 
 
 # a service that ignores keys buys as often as it is asked
-BUYING_ONCE = [dialect for dialect in DIALECTS if dialect.habits.get("keeps_keys", True)]
+BUYING_ONCE = [dialect for dialect in DIALECTS if dialect.policy.get("keeps_keys", True)]
 
 
-def test_all_dialects_together_buy_once(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
+def test_all_dialects_together_buy_once(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
     """With every dialect that keeps keys the service takes an order once per key, delivers it, and never answers 5xx by mistake."""
-    box = speak(*[dialect.name for dialect in BUYING_ONCE])
+    box = serve(*[dialect.name for dialect in BUYING_ONCE])
     client = sign_in(box)
     answers = [client.place(name, key=name) for name in ("first", "far", "third") * 2]
     assert {answer.status_code for answer in answers} <= {200, 202}
@@ -104,9 +104,9 @@ def test_all_dialects_together_buy_once(speak: Callable[..., Sandbox], sign_in: 
 
 
 @pytest.mark.parametrize("dialect", [dialect.name for dialect in DIALECTS])
-def test_dialect_keeps_errors_of_the_service(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], dialect: str):
+def test_dialect_keeps_errors_of_the_service(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], dialect: str):
     """A missing token, an unknown order and an unreadable body have the usual status in every dialect."""
-    box = speak(dialect)
+    box = serve(dialect)
     client = sign_in(box)
     for operation in ("orders.get", "orders.list", "orders.archive.place", "orders.cancel", "orders.list_assets", "catalog.search"):
         assert sign_in(box, None).call(operation, {"id": "x"}).status_code == 401
@@ -120,10 +120,10 @@ def test_dialect_keeps_errors_of_the_service(speak: Callable[..., Sandbox], sign
 
 @pytest.mark.parametrize("dialect", [dialect.name for dialect in DIALECTS])
 def test_fail_next_order_works_in_every_dialect(
-    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock, dialect: str
+    serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock, dialect: str
 ):
     """In every dialect the next order is taken as usual, and fails with the reason when it is due; the one after it does not."""
-    box = speak(dialect)
+    box = serve(dialect)
     client = sign_in(box)
     box.fail_next_order("clouds in the archive")
     assert [client.place(name, key=name).status_code for name in ("first", "far")] == [202, 202]
@@ -140,9 +140,9 @@ def test_fail_next_order_works_in_every_dialect(
     assert reconcile(box) == 2
 
 
-def test_faults_apply_to_rewritten_responses(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_faults_apply_to_rewritten_responses(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """A fault affects what leaves, and the dialect continues after it."""
-    box = speak("snake-order:data")
+    box = serve("snake-order:data")
     client = sign_in(box)
     box.faults.add("503")
     assert client.call("orders.list").status_code == 503
@@ -156,23 +156,23 @@ def test_without_dialect_nothing_is_rewritten(box: Sandbox, sign_in: Callable[..
     assert set(client.call("orders.list").json()) == {"content", "totalElements", "totalPages"}
 
 
-def test_documentation_lists_every_dialect_with_its_ways():
-    """The table of the documentation has the dialects that exist, each with its ways."""
+def test_documentation_lists_every_dialect_with_its_variants():
+    """The table of the documentation has the dialects that exist, each with its variants."""
     page = (Path(__file__).resolve().parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
     rows = [row.split(" | ") for row in page[page.index("## Dialects") :].splitlines() if row.startswith("| `")]
     table = {row[0].strip("| `"): tuple(re.findall(r"`([^`]+)`", row[2])) for row in rows}
-    assert table == {dialect.name: dialect.ways for dialect in DIALECTS}
+    assert table == {dialect.name: dialect.variants for dialect in DIALECTS}
     assert list(table) == list(Sandbox.dialects)
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_random_dialects_buy_once(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock, seed: int):
+def test_random_dialects_buy_once(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock, seed: int):
     """In any combination a key buys once, the ledger is balanced, and only the named failures are answered."""
     pick = random.Random(seed)  # noqa: S311  # a combination, not a secret
     chosen = pick.sample(BUYING_ONCE, pick.randint(2, 7))
-    ways = [pick.choice(["", *dialect.ways]) for dialect in chosen]
-    names = [f"{dialect.name}:{way}" if way else dialect.name for dialect, way in zip(chosen, ways, strict=True)]
-    box = speak(*names)
+    variants = [pick.choice(["", *dialect.variants]) for dialect in chosen]
+    names = [f"{dialect.name}:{variant}" if variant else dialect.name for dialect, variant in zip(chosen, variants, strict=True)]
+    box = serve(*names)
     client = sign_in(box)
     for name in ("first", "far", "third") * 2:
         assert client.place(name, key=name).status_code in {200, 202}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scenecart.sandbox._http.exchange import Dialect, Reply, Speaker, as_number, replace_values
+from scenecart.sandbox._http.exchange import ActiveDialect, Dialect, Reply, as_number, replace_values
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,10 @@ def test_replace_values_replaces_texts_at_any_depth():
 
 
 def test_speaker_takes_turns_unless_a_way_is_chosen():
-    """The ways take turns by number; a chosen one is used always."""
+    """The variants take turns by number; a chosen one is used always."""
     dialect = Dialect("name", "A summary.", ("one", "two"))
-    assert [Speaker(dialect, None).way_of_turn(number) for number in range(3)] == ["one", "two", "one"]
-    assert [Speaker(dialect, "two").way_of_turn(number) for number in range(3)] == ["two"] * 3
+    assert [ActiveDialect(dialect, None).variant_of_call(number) for number in range(3)] == ["one", "two", "one"]
+    assert [ActiveDialect(dialect, "two").variant_of_call(number) for number in range(3)] == ["two"] * 3
     assert dialect.description == "A summary. Ways: one, two."
 
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from scenecart.sandbox import Sandbox
 
 
-def test_wrong_order_every_third_response(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_wrong_order_every_third_response(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """Two of three orders are right; the third is another order, one of another user, or the first from a cache."""
-    box = speak("wrong-order")
+    box = serve("wrong-order")
     client = sign_in(box)
     first, second = (client.place(name).json()["id"] for name in ("first", "far"))
     answers = [client.call("orders.get", {"order_id": second if number else first}) for number in range(9)]
@@ -26,10 +26,10 @@ def test_wrong_order_every_third_response(speak: Callable[..., Sandbox], sign_in
 
 
 def test_wrong_order_third_placement_is_answered_with_another_order(
-    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]
+    serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]
 ):
     """The third placement is answered with another order, although its own exists; the same key then gives its own."""
-    box = speak("wrong-order:another-order")
+    box = serve("wrong-order:another-order")
     client = sign_in(box)
     names = [client.place(name, key=name).json()["id"] for name in ("first", "far", "third")]
     truth = [order["id"] for order in box.orders()]
@@ -38,9 +38,9 @@ def test_wrong_order_third_placement_is_answered_with_another_order(
     assert len(box.orders()) == 3
 
 
-def test_wrong_order_mixes_up_lists_and_items(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_wrong_order_mixes_up_lists_and_items(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """Lists of orders and of items, and cancellations, may be of another user."""
-    box = speak("wrong-order:another-user")
+    box = serve("wrong-order:another-user")
     client = sign_in(box)
     orders = [client.place("first").json()["id"] for _ in range(2)]
     pages = [{order["id"] for order in client.call("orders.list").json()["content"]} for _ in range(3)]

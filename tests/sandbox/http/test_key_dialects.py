@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from scenecart.sandbox import Sandbox
 
 
-def test_short_keys_are_kept_for_one_hour(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
+def test_short_keys_are_kept_for_one_hour(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
     """A key gives the same order for an hour, and a second order after it."""
-    box = speak("short-keys")
+    box = serve("short-keys")
     client = sign_in(box)
     ids = []
     for seconds in (0, 3_599, 1):
@@ -29,10 +29,12 @@ def test_short_keys_are_kept_for_one_hour(speak: Callable[..., Sandbox], sign_in
     assert [order["key"] for order in box.orders()] == ["k", "k"]
 
 
-@pytest.mark.parametrize("way", ["header", "silent"])
-def test_stored_refusals_are_repeated(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock, way: str):
+@pytest.mark.parametrize("variant", ["header", "silent"])
+def test_stored_refusals_are_repeated(
+    serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock, variant: str
+):
     """A refusal is repeated byte for byte for a day although its cause is gone, with a header or without; another key buys."""
-    box = speak(f"stored-refusals:{way}")
+    box = serve(f"stored-refusals:{variant}")
     client = sign_in(box, "broke")
     client.project = box.principals["broke"]["project"] or ""
     refused = client.place("first", key="k")
@@ -42,7 +44,7 @@ def test_stored_refusals_are_repeated(speak: Callable[..., Sandbox], sign_in: Ca
         repeated = client.place("first", key="k")
         assert (repeated.status_code, repeated.content) == (402, refused.content)
         assert repeated.headers["content-type"] == refused.headers["content-type"]
-        assert repeated.headers.get("idempotent-replayed") == ("true" if way == "header" else None)
+        assert repeated.headers.get("idempotent-replayed") == ("true" if variant == "header" else None)
     assert client.place("far", key="k").status_code == 409
     assert box.orders() == []
     order = client.place("first", key="l")
@@ -66,10 +68,14 @@ def test_stored_refusals_are_repeated(speak: Callable[..., Sandbox], sign_in: Ca
     ],
 )
 def test_stored_refusals_of_every_kind(
-    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], principal: str, change: dict[str, Any], status: int
+    serve: Callable[..., Sandbox],
+    sign_in: Callable[..., ServiceClient],
+    principal: str,
+    change: dict[str, Any],
+    status: int,
 ):
     """A missing scope, an unknown project, an invalid field and a payment to confirm are stored, for the whole organization."""
-    box = speak("stored-refusals")
+    box = serve("stored-refusals")
     client = sign_in(box, principal)
     colleague = sign_in(box) if principal == "robot" else client
     for one in (client, colleague):
@@ -83,9 +89,9 @@ def test_stored_refusals_of_every_kind(
     assert box.orders() == []
 
 
-def test_stored_refusals_store_no_rate_limit(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_stored_refusals_store_no_rate_limit(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """A 429 is not stored: the same key buys when the minute is over."""
-    box = speak("stored-refusals")
+    box = serve("stored-refusals")
     client = sign_in(box)
     box.rate_limits = {"calls": 1_000, "places": 0}
     assert client.place("first", key="k").status_code == 429
@@ -94,10 +100,10 @@ def test_stored_refusals_store_no_rate_limit(speak: Callable[..., Sandbox], sign
 
 
 def test_stored_refusals_repeat_a_cancellation_that_was_too_early_or_late(
-    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock
+    serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock
 ):
     """A 409 of a cancellation is repeated for its key; an order that exists is not affected by refusals."""
-    box = speak("stored-refusals")
+    box = serve("stored-refusals")
     client = sign_in(box)
     order = client.place("first", key="k").json()["id"]
     clock.now += 500
@@ -107,9 +113,9 @@ def test_stored_refusals_repeat_a_cancellation_that_was_too_early_or_late(
     assert client.place("first", key="k").json()["id"] == order
 
 
-def test_stored_refusals_concurrent_requests_agree(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_stored_refusals_concurrent_requests_agree(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """Requests at once with one key get one answer: all the refusal, and no order behind it."""
-    box = speak("stored-refusals")
+    box = serve("stored-refusals")
     client = sign_in(box, "broke")
     body = {"projectId": box.principals["broke"]["project"], "captures": client.captures_of("first")}
     with ThreadPoolExecutor(8) as threads:
@@ -118,9 +124,9 @@ def test_stored_refusals_concurrent_requests_agree(speak: Callable[..., Sandbox]
     assert box.orders() == []
 
 
-def test_keys_per_user_are_not_shared(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_keys_per_user_are_not_shared(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """Two principals of one organization with one key make two orders, each of them once."""
-    box = speak("keys-per-user")
+    box = serve("keys-per-user")
     analyst, delegate = sign_in(box), sign_in(box, "delegate")
     ids = [client.place("first", key="k").json()["id"] for client in (analyst, delegate) * 2]
     assert ids[:2] == ids[2:]
@@ -134,9 +140,9 @@ def test_without_dialect_keys_are_shared_by_the_organization(box: Sandbox, sign_
     assert [order["id"] for order in box.orders()] == list(ids)
 
 
-def test_no_keys_buys_as_often_as_it_is_asked(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_no_keys_buys_as_often_as_it_is_asked(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """Keys are ignored: each request is an order, also with another body, and the record keeps the key that was sent."""
-    box = speak("no-keys")
+    box = serve("no-keys")
     client = sign_in(box)
     answers = [client.place(name, key="k") for name in ("first", "first", "far")]
     assert [answer.status_code for answer in answers] == [202] * 3

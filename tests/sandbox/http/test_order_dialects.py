@@ -36,9 +36,9 @@ def wait_for(box: Sandbox, client: ServiceClient, state: str) -> None:
     raise AssertionError(box.orders())
 
 
-def test_seed_orders_names_captures_only_in_groups(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_seed_orders_names_captures_only_in_groups(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """No response has captures beside its groups; a placement has exactly the fields of the ordering guide."""
-    box = speak("seed-orders")
+    box = serve("seed-orders")
     client = sign_in(box)
     placed = client.place("first", "far").json()
     assert set(placed) == GUIDE_FIELDS
@@ -49,10 +49,10 @@ def test_seed_orders_names_captures_only_in_groups(speak: Callable[..., Sandbox]
 
 
 def test_up42_orders_are_read_in_the_form_of_up42(
-    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock
+    serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock
 ):
     """Orders are listed with displayName, orderDetails and the states of UP42, and without captures."""
-    box = speak("up42-orders")
+    box = serve("up42-orders")
     client = sign_in(box)
     placed = client.place("first", displayName="harbour").json()
     clock.now += 3_600
@@ -63,9 +63,9 @@ def test_up42_orders_are_read_in_the_form_of_up42(
         assert order["orderDetails"]["imageId"] == "first"
 
 
-def test_ground_orders_state_what_was_bought(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_ground_orders_state_what_was_bought(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """Each capture of an order that is read or listed has its host, its collection and the geometry that was bought."""
-    box = speak("bought-ground")
+    box = serve("bought-ground")
     client = sign_in(box)
     placed = client.place("first").json()
     for order in (get(client, placed["id"]), *listed(client)):
@@ -73,9 +73,9 @@ def test_ground_orders_state_what_was_bought(speak: Callable[..., Sandbox], sign
         assert set(order["captures"][0]) == {"id", "host_name", "collection", "geometry"}
 
 
-def test_bare_orders_take_turns_in_what_they_name(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_bare_orders_take_turns_in_what_they_name(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """The first order names no captures, the second has objects, the third an integer as id; each stays as it is."""
-    box = speak("bare-orders")
+    box = serve("bare-orders")
     client = sign_in(box)
     orders = [client.place("first", key=str(number)).json() for number in range(3)]
     assert ("captures" in orders[0], "captures" in orders[0]["groups"][0]) == (False, False)
@@ -87,10 +87,10 @@ def test_bare_orders_take_turns_in_what_they_name(speak: Callable[..., Sandbox],
 
 
 def test_bare_orders_accept_integer_ids_everywhere(
-    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock
+    serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock
 ):
     """An integer id can be read, listed, cancelled and delivered, as a number or as text; all responses use it."""
-    box = speak("bare-orders:integers")
+    box = serve("bare-orders:integers")
     client = sign_in(box)
     first, second = (client.place("first").json()["id"] for _ in range(2))
     assert (first, second) == (1, 2)
@@ -106,9 +106,9 @@ def test_bare_orders_accept_integer_ids_everywhere(
     assert sign_in(box, "other").call("orders.get", {"order_id": 1}).status_code == 404
 
 
-def test_text_filters_refuse_lists(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_text_filters_refuse_lists(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """A list as a filter is 422 and names the field; text with commas filters, also by GET."""
-    client = sign_in(speak("text-filters"))
+    client = sign_in(serve("text-filters"))
     ids = [client.place("first", tags=["a"]).json()["id"] for _ in range(2)]
     for body in ({"orderIds": ids}, {"tags": ["a"]}, {"status": ["processing"]}):
         refused = client.call("orders.list", body)
@@ -118,9 +118,9 @@ def test_text_filters_refuse_lists(speak: Callable[..., Sandbox], sign_in: Calla
     assert len(client.http.get("/v1/op/orders.list", params={"orderIds": ids}).json()["content"]) == 2
 
 
-def test_awaiting_orders_end_in_other_words(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
+def test_awaiting_orders_end_in_other_words(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
     """An order waits for data, and ends in other words for delivered, failed and cancelled; filters understand them."""
-    box = speak("awaiting")
+    box = serve("awaiting")
     client = sign_in(box)
     placed = [client.place(name) for name in ("first", "first", "first", "fails", "fails", "far")]
     assert {(answer.status_code, answer.json()["status"]) for answer in placed} == {(202, "awaiting_data")}
@@ -135,32 +135,32 @@ def test_awaiting_orders_end_in_other_words(speak: Callable[..., Sandbox], sign_
     assert [order["state"] for order in box.orders()] == ["delivered"] * 3 + ["failed"] * 2 + ["cancelled"]
 
 
-@pytest.mark.parametrize("way", ["data", "order", "results"])
-def test_snake_order_wraps_and_renames(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], way: str):
+@pytest.mark.parametrize("variant", ["data", "order", "results"])
+def test_snake_order_wraps_and_renames(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], variant: str):
     """Orders are wrapped, their fields are in snake case, and amounts are text."""
-    box = speak(f"snake-order:{way}")
+    box = serve(f"snake-order:{variant}")
     client = sign_in(box)
     for answer in (client.place("first"), client.call("orders.get", {"order_id": box.orders()[0]["id"]})):
         (found,) = answer.json().values()
-        order = found[0] if way == "results" else found
+        order = found[0] if variant == "results" else found
         truth = box.orders()[0]
         assert (order["order_id"], order["project_id"]) == (truth["id"], truth["project"])
         assert (order["total_credits"], order["total_aud"]) == (str(truth["credits"]), f"{truth['credits'] / 100:.2f}")
         assert order["groups"][0]["credits"] == str(truth["credits"])
         assert "id" not in order
     page = client.call("orders.list").json()
-    assert page["total_elements"] == len(page["orders" if way == "order" else way]) == 1
+    assert page["total_elements"] == len(page["orders" if variant == "order" else variant]) == 1
 
 
-def test_snake_order_takes_turns(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
-    """Without a chosen way the wrappers take turns by call."""
-    client = sign_in(speak("snake-order"))
+def test_snake_order_takes_turns(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+    """Without a chosen variant the wrappers take turns by call."""
+    client = sign_in(serve("snake-order"))
     assert [next(iter(client.place("first").json())) for _ in range(4)] == ["data", "order", "results", "data"]
 
 
-def test_cents_groups_do_not_add_up(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_cents_groups_do_not_add_up(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """Groups are rounded for themselves, beside a total that is true; an order's total is what it costs."""
-    box = speak("cents")
+    box = serve("cents")
     client = sign_in(box)
     estimate = client.call("orders.archive.estimate", {"captures": client.captures_of("first", "far", "fails")}).json()
     order = client.place("first", "far", "fails").json()
@@ -170,9 +170,9 @@ def test_cents_groups_do_not_add_up(speak: Callable[..., Sandbox], sign_in: Call
         assert all(group["aud"] == group["credits"] / 100 for group in document["groups"])
 
 
-def test_cents_errors_have_other_names(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_cents_errors_have_other_names(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """The captures without a price are named by capture_id, captureId and index."""
-    client = sign_in(speak("cents"))
+    client = sign_in(serve("cents"))
     geometry = client.captures_of("first")[0]["geometry"]
     captures = client.captures_of("first") + [{"id": name, "geometry": geometry} for name in ("a", "b", "c")]
     errors = client.call("orders.archive.estimate", {"captures": captures}).json()["errors"]
@@ -180,9 +180,9 @@ def test_cents_errors_have_other_names(speak: Callable[..., Sandbox], sign_in: C
     assert [entry.get("capture_id") or entry.get("captureId") or entry.get("index") for entry in errors] == ["a", "b", 3]
 
 
-def test_get_by_post_refuses_get(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_get_by_post_refuses_get(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """A GET of an order is an error that differs from call to call; a POST works, and an unknown order stays 404."""
-    client = sign_in(speak("get-by-post"))
+    client = sign_in(serve("get-by-post"))
     order = client.place("first").json()["id"]
     by_get = [client.http.get(f"/v1/op/orders.get?order_id={order}").status_code for _ in range(5)]
     assert by_get == [400, 404, 422, 501, 400]
@@ -194,9 +194,9 @@ def pages(client: ServiceClient, *numbers: int, **body: Any) -> list[list[str]]:
     return [[order["id"] for order in listed(client, page=number, **body)] for number in numbers]
 
 
-def test_one_based_pages_begin_at_one(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_one_based_pages_begin_at_one(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """Page 0 is page 1, a page has at most three orders, and there is a total but no number of pages."""
-    client = sign_in(speak("one-based"))
+    client = sign_in(serve("one-based"))
     ids = [client.place("first").json()["id"] for _ in range(5)][::-1]
     assert pages(client, 0, 1, 2, 3, size=500) == [ids[:3], ids[:3], ids[3:], []]
     page = client.http.get("/v1/op/orders.list?page=2&size=2").json()
@@ -205,22 +205,22 @@ def test_one_based_pages_begin_at_one(speak: Callable[..., Sandbox], sign_in: Ca
     assert len(listed(client)) == 3
 
 
-@pytest.mark.parametrize("way", ["repeated", "inflated", "refused"])
+@pytest.mark.parametrize("variant", ["repeated", "inflated", "refused"])
 def test_one_based_each_way_repeats_miscounts_or_refuses_pages(
-    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], way: str
+    serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], variant: str
 ):
     """A service may repeat its last page, count more orders than it lists, or refuse page 0."""
-    client = sign_in(speak(f"one-based:{way}"))
+    client = sign_in(serve(f"one-based:{variant}"))
     ids = [client.place("first").json()["id"] for _ in range(4)][::-1]
-    beyond = ids[3:] if way == "repeated" else []
+    beyond = ids[3:] if variant == "repeated" else []
     assert pages(client, 1, 2, 3) == [ids[:3], ids[3:], beyond]
-    assert client.call("orders.list", {"page": 1}).json()["total"] == (6 if way == "inflated" else 4)
-    assert client.call("orders.list", {"page": 0}).status_code == (422 if way == "refused" else 200)
+    assert client.call("orders.list", {"page": 1}).json()["total"] == (6 if variant == "inflated" else 4)
+    assert client.call("orders.list", {"page": 0}).status_code == (422 if variant == "refused" else 200)
 
 
-def test_cancel_thin_answers_with_id_state_or_nothing(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_cancel_thin_answers_with_id_state_or_nothing(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """A cancellation has only id and state, no content, or a refund of a part; the order is cancelled in each."""
-    box = speak("cancel-thin")
+    box = serve("cancel-thin")
     client = sign_in(box)
     orders = [client.place("first").json() for _ in range(3)]
     thin, empty, partial = (client.call("orders.cancel", {"order_id": order["id"]}) for order in orders)
@@ -231,9 +231,9 @@ def test_cancel_thin_answers_with_id_state_or_nothing(speak: Callable[..., Sandb
     assert reconcile(box) == 3
 
 
-def test_cancel_thin_loses_a_response(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_cancel_thin_loses_a_response(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """The response of a cancellation is lost, and the second try with the same key is 409: the order is cancelled already."""
-    box = speak("cancel-thin:lost")
+    box = serve("cancel-thin:lost")
     client = sign_in(box)
     order = client.place("first").json()["id"]
     with pytest.raises(httpx.TransportError):
@@ -253,10 +253,10 @@ def half_of(client: ServiceClient, name: str) -> tuple[list[dict[str, Any]], dic
 
 @pytest.mark.parametrize("others", [(), ("bare-orders:objects",)])
 def test_bought_ground_names_the_geometry_that_was_bought(
-    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], others: tuple[str, ...]
+    serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], others: tuple[str, ...]
 ):
     """Each order names its captures with host, collection and the geometry that was bought of them."""
-    box = speak("bought-ground", *others)
+    box = serve("bought-ground", *others)
     client = sign_in(box)
     captures, _ = half_of(client, "first")
     placed = client.place("first", captures=captures).json()
@@ -267,9 +267,9 @@ def test_bought_ground_names_the_geometry_that_was_bought(
         assert capture == {name: "first", "host_name": "archive", "collection": "test", "geometry": truth["geometry"]}
 
 
-def test_whole_footprints_names_more_than_was_bought(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_whole_footprints_names_more_than_was_bought(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """Each order names its captures with their whole footprints, while price and area are those of the part that was bought."""
-    box = speak("whole-footprints")
+    box = serve("whole-footprints")
     client = sign_in(box)
     captures, footprint = half_of(client, "first")
     placed = client.place("first", captures=captures).json()
@@ -281,17 +281,17 @@ def test_whole_footprints_names_more_than_was_bought(speak: Callable[..., Sandbo
     assert box.orders()[0]["captures"][0]["geometry"] != footprint
 
 
-def test_whole_footprints_in_the_form_of_up42(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_whole_footprints_in_the_form_of_up42(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """In the form of UP42 the area of an order is the whole footprint too."""
-    client = sign_in(speak("whole-footprints", "up42-orders"))
+    client = sign_in(serve("whole-footprints", "up42-orders"))
     captures, footprint = half_of(client, "first")
     placed = client.place("first", captures=captures).json()["id"]
     assert get(client, placed)["orderDetails"]["aoi"] == footprint
 
 
-def test_own_orders_lists_those_of_the_caller(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_own_orders_lists_those_of_the_caller(serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """A list has the caller's own orders only, while any order of the organization can be requested by its id."""
-    box = speak("own-orders")
+    box = serve("own-orders")
     analyst, delegate = sign_in(box), sign_in(box, "delegate")
     mine, theirs = (client.place("first").json()["id"] for client in (analyst, delegate))
     assert [order["id"] for order in listed(analyst)] == [mine]

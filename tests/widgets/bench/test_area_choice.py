@@ -43,7 +43,7 @@ def test_area_choice_sets_what_is_asked_for_and_says_it(choice: AreaChoice):
     """A place, a box, a drawn polygon, a file and the view of the map become the area, each with where it comes from."""
     choice.type("Sydney")
     assert choice._search.request.area_name == "Sydney"
-    assert "Sydney" in choice._footer.state["say"]
+    assert "Sydney" in choice._footer.state["message"]
     choice.type("151.18 -33.99 151.24 -33.94")
     assert choice._state.aoi.bounds == HARBOUR
     assert (choice._search.request.how, choice.is_fitting) == ("typed", True)

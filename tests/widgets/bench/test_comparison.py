@@ -27,12 +27,12 @@ def test_comparison_is_shown_on_map_card_and_footer_and_ends_with_its_captures(
     bench.state.captures = captures.head(1)
     comparing.open(bench.captures.index[0])
     assert not comparing.is_open
-    assert "nothing to compare" in bench._footer.state["say"]
+    assert "nothing to compare" in bench._footer.state["message"]
     bench.state.captures = captures.head(6)
     bench.state.current = bench.captures.index[2]
     comparing.open(bench.state.current)
     assert bench._map.part.state["compare"]["b"] == 2
-    assert bench._footer.state["say"].startswith("Comparing")
+    assert bench._footer.state["message"].startswith("Comparing")
     comparing.close()
     bench.state.filters = {"eo:cloud_cover": [200.0, 201.0]}
     comparing.open(bench.state.current)

@@ -11,7 +11,7 @@ def test_footer_announce_replaces_the_message():
     """There is one message, the latest."""
     footer = Footer(is_full=True)
     footer.announce("44 captures found.")
-    assert footer.state == {"say": "44 captures found.", "full": True, "account": ""}
+    assert footer.state == {"message": "44 captures found.", "full": True, "account": ""}
     footer.close()
 
 

@@ -36,7 +36,7 @@ def test_filters_state_shows_what_is_filtered(captures: gpd.GeoDataFrame):
     platform = next(one for one in shown["more"] if one["name"] == "platform")
     assert cloud["ends"] == [0.0, 30.0]
     assert [option["name"] for option in platform["options"] if option["on"]] == ["aurora-1"]
-    assert shown["says"].startswith(f"{len(state.filtered):,} of")
+    assert shown["caption"].startswith(f"{len(state.filtered):,} of")
     assert shown["active"]
 
 

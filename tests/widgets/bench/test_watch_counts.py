@@ -30,7 +30,7 @@ def test_watch_counts_show_what_is_new(client: scenecart.Client, *, is_seen: boo
     watching.read()
     wait_for(lambda: not runner.is_any_busy())
     assert [one["name"] for one in header.state["news"]] == ([] if is_seen else ["harbour"])
-    assert ("harbour" in footer.state["say"]) is not is_seen
+    assert ("harbour" in footer.state["message"]) is not is_seen
     host, criteria = watching.search_of("harbour")
     assert (host, criteria["collections"]) == ("aurora", ["aurora-50cm"])
     with raises(NotFound, "watch_not_found"):

@@ -53,7 +53,7 @@ _STATE_ALIASES = {
 
 
 @dataclass(frozen=True)
-class Habits:
+class OrderPolicy:
     """What differs between services in how they keep idempotency keys and list orders.
 
     Attributes
@@ -108,14 +108,14 @@ class Orders:
         ledger: Ledger,
         clock: Callable[[], float],
         pace: str,
-        habits: Habits | None = None,
+        policy: OrderPolicy | None = None,
     ) -> None:
         self.storage = storage
         self._catalog = catalog
         self._ledger = ledger
         self._clock = clock
         self.pace = pace
-        self.habits = habits or Habits()
+        self.policy = policy or OrderPolicy()
         # seconds for which a new order is missing from lists
         self.list_lag = 0.0
         # the documents that an organization must have accepted before it orders captures of a host
@@ -204,7 +204,7 @@ class Orders:
         """Store a refusal with its key, if the service does so; return what to answer: the refusal, or one stored earlier."""
         claim = self._claim(caller, path, key)
         is_storable = HTTPStatus.BAD_REQUEST <= refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        if not self.habits.stores_refusals or claim is None or not is_storable or refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
+        if not self.policy.stores_refusals or claim is None or not is_storable or refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
             return refusal
         digest = _digest(body)
         try:
@@ -316,7 +316,7 @@ class Orders:
         if self.list_lag:
             where += " AND created <= ?"
             values.append(self._clock() - self.list_lag)
-        if self.habits.lists_own_orders:
+        if self.policy.lists_own_orders:
             where += " AND placed_by = ?"
             values.append(caller.subject)
         project = request.workspaceId or request.projectId
@@ -422,9 +422,9 @@ class Orders:
 
     def _claim(self, caller: Caller, path: str, key: str | None) -> tuple[str, str, str] | None:
         """Return what a key claims, or None if it claims nothing."""
-        if key is None or not self.habits.keeps_keys:
+        if key is None or not self.policy.keeps_keys:
             return None
-        return (caller.subject if self.habits.keys_per_user else caller.organization, path, key)
+        return (caller.subject if self.policy.keys_per_user else caller.organization, path, key)
 
     def _store(
         self, database: sqlite3.Connection, claim: tuple[str, str, str] | None, digest: str, status: int, answer: bytes
@@ -440,7 +440,7 @@ class Orders:
         if claim is None:
             return None
         found = database.execute("SELECT * FROM claim WHERE owner = ? AND path = ? AND key = ?", claim).fetchone()
-        if found is None or self._clock() - found["created"] >= self.habits.claim_seconds:
+        if found is None or self._clock() - found["created"] >= self.policy.claim_seconds:
             return None
         if found["request"] != digest:
             raise Problem(409, "this Idempotency-Key was already used with another body")

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from scenecart.sandbox._http.exchange import PROBLEM_MEDIA, Dialect, Reply, problem
 
 if TYPE_CHECKING:
-    from scenecart.sandbox._http.exchange import Exchange, Speaker
+    from scenecart.sandbox._http.exchange import ActiveDialect, Exchange
 
 # every third userinfo fails
 _EVERY = 3
 _UNPROCESSABLE, _PAYMENT_REQUIRED = 422, 402
 
 
-def _problems(speaker: Speaker, _exchange: Exchange, reply: Reply) -> Reply:
+def _problems(dialect: ActiveDialect, _exchange: Exchange, reply: Reply) -> Reply:
     if reply.status not in {_UNPROCESSABLE, _PAYMENT_REQUIRED} or "json" not in reply.media:
         return reply
     document = reply.document
     if reply.status == _PAYMENT_REQUIRED:
-        return reply.with_document(_payment_problem(speaker, document), media=PROBLEM_MEDIA)
+        return reply.with_document(_payment_problem(dialect, document), media=PROBLEM_MEDIA)
     if not isinstance(document.get("detail"), list):
         return reply
     errors = [_field_error(number, entry) for number, entry in enumerate(document["detail"])]
@@ -41,15 +41,15 @@ def _field_error(number: int, entry: dict[str, Any]) -> dict[str, str]:
     return {"field": ".".join(parts[1:]), "message": entry["msg"]}
 
 
-def _payment_problem(speaker: Speaker, document: dict[str, Any]) -> dict[str, Any]:
+def _payment_problem(dialect: ActiveDialect, document: dict[str, Any]) -> dict[str, Any]:
     head = {"type": "about:blank", "title": "Payment Required", "status": _PAYMENT_REQUIRED}
     if "client_secret" in document:
         secret = document["client_secret"]
         detail = {"message": "additional action is needed", "challenge_url": document["challenge_url"]}
-        way = speaker.way_of_turn(speaker.turn("secret"))
-        if way == "nested":
+        variant = dialect.variant_of_call(dialect.count_call("secret"))
+        if variant == "nested":
             return {**head, "detail": {**detail, "client_secret": secret}}
-        return {**head, "detail": {**detail, way: secret}} if way == "clientSecret" else {**head, **detail, way: secret}
+        return {**head, "detail": {**detail, variant: secret}} if variant == "clientSecret" else {**head, **detail, variant: secret}
     kind = document["type"].rpartition("/")[2]
     words = {
         "insufficient-credits": {"detail": "the balance does not cover this order", "code": "BALANCE_TOO_LOW"},
@@ -59,10 +59,10 @@ def _payment_problem(speaker: Speaker, document: dict[str, Any]) -> dict[str, An
     return {**head, **words.get(kind, {"detail": document["detail"]})}
 
 
-def _refuse_exchange(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+def _refuse_exchange(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
     if exchange.body.get("grant_type") != "client_credentials":
         return reply
-    status = int(speaker.way_of_turn(speaker.turn("token")))
+    status = int(dialect.variant_of_call(dialect.count_call("token")))
     if status == _UNPROCESSABLE:
         entry = {"loc": ["body", "grant_type"], "msg": "Input should be 'password' or 'refresh_token'", "type": "enum"}
         return reply.with_document({"detail": [entry]}, status)
@@ -70,16 +70,16 @@ def _refuse_exchange(speaker: Speaker, exchange: Exchange, reply: Reply) -> Repl
     return reply.with_document(refused, status, "application/json")
 
 
-def _rename(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+def _rename(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
     if not reply.is_success:
         return reply
     document = reply.document
-    way = speaker.way()
-    if way == "camel":
+    variant = dialect.variant()
+    if variant == "camel":
         return reply.with_document(_in_camel_case(document))
     if exchange.operation != "userinfo":
         return reply
-    kept = ("sub", "geopera_org_id", "geopera_principal_id", "geopera_principal_type") if way == "geopera" else ("sub",)
+    kept = ("sub", "geopera_org_id", "geopera_principal_id", "geopera_principal_type") if variant == "geopera" else ("sub",)
     return reply.with_document({name: document[name] for name in kept})
 
 
@@ -91,16 +91,16 @@ def _in_camel_case(document: Any) -> Any:
     return [_in_camel_case(value) for value in document] if isinstance(document, list) else document
 
 
-def _fail_now_and_then(speaker: Speaker, _exchange: Exchange, reply: Reply) -> Reply:
-    number = speaker.turn("userinfo")
+def _fail_now_and_then(dialect: ActiveDialect, _exchange: Exchange, reply: Reply) -> Reply:
+    number = dialect.count_call("userinfo")
     if not reply.is_success or number % _EVERY != _EVERY - 1:
         return reply
-    way = speaker.way_of_turn(number // _EVERY)
-    if way == "html":
+    variant = dialect.variant_of_call(number // _EVERY)
+    if variant == "html":
         return Reply(200, b"<!doctype html><title>Welcome</title><p>Please sign in.</p>", "text/html")
-    if way in {"null", "empty"}:
-        return reply.with_document(None if way == "null" else {})
-    return problem(int(way), "userinfo is not available")
+    if variant in {"null", "empty"}:
+        return reply.with_document(None if variant == "null" else {})
+    return problem(int(variant), "userinfo is not available")
 
 
 PROBLEM_ERRORS = Dialect(

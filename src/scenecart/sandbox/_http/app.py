@@ -81,7 +81,7 @@ def _operation(service: Service) -> Endpoint:
         try:
             await run_in_threadpool(_check_access, service, caller, operation.scope, name)
         except Problem as refusal:
-            if operation.spend is None or not service.orders.habits.stores_refusals:
+            if operation.spend is None or not service.orders.policy.stores_refusals:
                 raise
             key, body = request.headers.get("idempotency-key"), await json_body(request)
             raise await run_in_threadpool(service.orders.store_refusal, caller, _path_of(name), key, body, refusal) from None

@@ -11,26 +11,26 @@ from scenecart.sandbox._http.exchange import Dialect, Reply
 from scenecart.sandbox._http.schemas import CatalogSearch, parse
 
 if TYPE_CHECKING:
-    from scenecart.sandbox._http.exchange import Exchange, Speaker
+    from scenecart.sandbox._http.exchange import ActiveDialect, Exchange
 
 
-def _announce_next(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+def _announce_next(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
     if not reply.is_success:
         return reply
     document = reply.document
     token = document.pop("next", None)
     if token is None:
         return reply
-    way = speaker.way_of_turn(speaker.turn("next"))
+    variant = dialect.variant_of_call(dialect.count_call("next"))
     href = f"/v1/op/catalog.search?next={token}"
     links: Any = []
-    if way == "object":
+    if variant == "object":
         document["next"] = {"token": token}
-    elif way == "true":
+    elif variant == "true":
         document["next"] = True
-    elif way == "link":
+    elif variant == "link":
         links = [{"rel": "next", "method": "GET", "href": href}]
-    elif way == "link-object":
+    elif variant == "link-object":
         links = {"next": {"href": href}}
     else:
         document["numberMatched"] = _count(exchange)
@@ -47,14 +47,14 @@ def _count(exchange: Exchange) -> int:
     return sum(block.count(b"\n") for block in exchange.service.catalog.stream(request))
 
 
-def _stream(speaker: Speaker, _exchange: Exchange, reply: Reply) -> Reply:
+def _stream(dialect: ActiveDialect, _exchange: Exchange, reply: Reply) -> Reply:
     if reply.status != HTTPStatus.OK:
         return reply
     features = [json.loads(line) for line in reply.content.split(b"\n") if line]
-    way = speaker.way_of_turn(speaker.turn("stream"))
-    if way == "no-content":
+    variant = dialect.variant_of_call(dialect.count_call("stream"))
+    if variant == "no-content":
         return Reply(204)
-    if way == "array":
+    if variant == "array":
         return reply.with_document(features, media="application/json")
     lines = {
         "sse": [_event("feature", feature) for feature in features] + [_event("complete", {"count": len(features)})],
@@ -64,8 +64,8 @@ def _stream(speaker: Speaker, _exchange: Exchange, reply: Reply) -> Reply:
         + [_line({"type": "error", "detail": "the archive does not answer"})],
         "null": ["null"],
         "empty": [],
-    }[way]
-    media = "text/event-stream" if way == "sse" else "application/json" if way == "null" else reply.media
+    }[variant]
+    media = "text/event-stream" if variant == "sse" else "application/json" if variant == "null" else reply.media
     return replace(reply, content="".join(lines).encode("utf-8", "surrogatepass"), media=media)
 
 

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 from scenecart.sandbox._http.exchange import Dialect, as_number, problem, replace_values
 
 if TYPE_CHECKING:
-    from scenecart.sandbox._http.exchange import Exchange, Reply, Speaker
+    from scenecart.sandbox._http.exchange import ActiveDialect, Exchange, Reply
 
 _PAGE_SIZE = 1
 
 
-def _list_assets(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+def _list_assets(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
     if not reply.is_success:
         return reply
     document = reply.document
     features = document["features"]
     order_id = exchange.order_id
-    way = speaker.way_of_order(exchange.service, order_id)
-    if way == "pages":
+    variant = dialect.variant_of_order(exchange.service, order_id)
+    if variant == "pages":
         return reply.with_document(_page(exchange, document))
-    if way == "late" and features and speaker.turn(order_id) == 0:
+    if variant == "late" and features and dialect.count_call(order_id) == 0:
         return reply.with_document({**document, "features": features[:-1]})
-    if way == "list":
+    if variant == "list":
         listed = [{**item, "assets": [{"id": name, **asset} for name, asset in item["assets"].items()]} for item in features]
         return reply.with_document({**document, "features": listed})
-    return reply.with_document(features) if way == "bare" else reply
+    return reply.with_document(features) if variant == "bare" else reply
 
 
 def _page(exchange: Exchange, document: dict[str, Any]) -> dict[str, Any]:
@@ -43,41 +43,41 @@ def _page(exchange: Exchange, document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _integer_items(speaker: Speaker, exchange: Exchange) -> dict[str, int]:
+def _integer_items(dialect: ActiveDialect, exchange: Exchange) -> dict[str, int]:
     """Return the numbers of the items that have integer ids."""
     service = exchange.service
     return {
         name: number
         for number, name, order in service.delivery.numbered_ids()
-        if speaker.way_of_order(service, order) == "integers"
+        if dialect.variant_of_order(service, order) == "integers"
     }
 
 
-def _read_integer_ids(speaker: Speaker, exchange: Exchange) -> None:
-    names = {number: name for name, number in _integer_items(speaker, exchange).items()}
+def _read_integer_ids(dialect: ActiveDialect, exchange: Exchange) -> None:
+    names = {number: name for name, number in _integer_items(dialect, exchange).items()}
     for field in ("item_id", "entity_id"):
         if field in exchange.body:
             exchange.body[field] = names.get(as_number(exchange.body[field]) or 0, exchange.body[field])
 
 
-def _write_integer_ids(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
-    return reply.with_document(replace_values(reply.document, _integer_items(speaker, exchange))) if reply.is_success else reply
+def _write_integer_ids(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
+    return reply.with_document(replace_values(reply.document, _integer_items(dialect, exchange))) if reply.is_success else reply
 
 
-def _list_then_integers(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
-    return _write_integer_ids(speaker, exchange, _list_assets(speaker, exchange, reply))
+def _list_then_integers(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
+    return _write_integer_ids(dialect, exchange, _list_assets(dialect, exchange, reply))
 
 
-def _provenance(speaker: Speaker, _exchange: Exchange, reply: Reply) -> Reply:
+def _provenance(dialect: ActiveDialect, _exchange: Exchange, reply: Reply) -> Reply:
     if not reply.is_success:
         return reply
-    way = speaker.way_of_turn(speaker.turn("provenance"))
-    if as_number(way) is not None:
-        return problem(int(way), "the provenance is not available")
+    variant = dialect.variant_of_call(dialect.count_call("provenance"))
+    if as_number(variant) is not None:
+        return problem(int(variant), "the provenance is not available")
     document = reply.document
-    if way == "no-edges":
+    if variant == "no-edges":
         return reply.with_document({**document, "edges": []})
-    return reply.with_document({"uuids": _with_uuids, "upper-case": _in_upper_case, "job": _with_job}[way](document))
+    return reply.with_document({"uuids": _with_uuids, "upper-case": _in_upper_case, "job": _with_job}[variant](document))
 
 
 def _with_uuids(document: dict[str, Any]) -> dict[str, Any]:

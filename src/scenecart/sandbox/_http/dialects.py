@@ -21,7 +21,7 @@ from scenecart.sandbox._http import order_dialects as orders
 from scenecart.sandbox._http.account_dialects import DIRECT_KEYS, FLAKY_IDENTITY, OTHER_NAMES, PROBLEM_ERRORS
 from scenecart.sandbox._http.catalog_dialects import NEXT_LINK, STREAM
 from scenecart.sandbox._http.delivery_dialects import NO_PROVENANCE, PAGED_ASSETS
-from scenecart.sandbox._http.exchange import Exchange, Reply, Speaker
+from scenecart.sandbox._http.exchange import ActiveDialect, Exchange, Reply
 from scenecart.sandbox._http.intermediary_dialects import WRONG_ORDER
 from scenecart.sandbox._http.middleware import BODY_SECONDS, LARGEST_BODY, REALM
 from scenecart.sandbox._http.operations import OPERATIONS
@@ -66,12 +66,12 @@ DESCRIPTIONS = {dialect.name: dialect.description for dialect in sorted(DIALECTS
 
 
 def choose(names: str | Sequence[str] | None) -> tuple[tuple[Dialect, str | None], ...]:
-    """Return the dialects of these names, each with its way if one is chosen, in the order in which they rewrite.
+    """Return the dialects of these names, each with its variant if one is chosen, in the order in which they rewrite.
 
     Raises
     ------
     SandboxError
-        If a name or a way is unknown.
+        If a name or a variant is unknown.
     """
     if names is not None and not isinstance(names, str | Sequence):
         raise SandboxError(f"dialect must be a name, several names or None, got {names!r:.40}.")
@@ -81,14 +81,14 @@ def choose(names: str | Sequence[str] | None) -> tuple[tuple[Dialect, str | None
     chosen: dict[str, str | None] = {}
     known = {dialect.name: dialect for dialect in DIALECTS}
     for text in (part.strip() for name in listed for part in name.split(",")):
-        name, colon, way = text.partition(":")
+        name, colon, variant = text.partition(":")
         if not text:
             continue
         if name not in known:
             raise SandboxError(f"dialect must be a known name, got {name!r:.40}. {_suggestion(name, list(known))}")
-        if colon and way not in known[name].ways:
-            raise SandboxError(f"dialect {name} has no way {way!r:.40}. {_suggestion(way, list(known[name].ways))}")
-        chosen[name] = way or None
+        if colon and variant not in known[name].variants:
+            raise SandboxError(f"dialect {name} has no variant {variant!r:.40}. {_suggestion(variant, list(known[name].variants))}")
+        chosen[name] = variant or None
     return tuple((dialect, chosen[dialect.name]) for dialect in DIALECTS if dialect.name in chosen)
 
 
@@ -103,7 +103,7 @@ class DialectMiddleware:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
-        self._speakers = [Speaker(dialect, way) for dialect, way in service.dialects]
+        self._active = [ActiveDialect(dialect, variant) for dialect, variant in service.dialects]
         self._operations = {name for dialect, _ in service.dialects for name in (*dialect.requests, *dialect.replies)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,16 +137,16 @@ class DialectMiddleware:
             await self._send(reply, scope, receive, send)
 
     def _rewrite_request(self, exchange: Exchange) -> None:
-        for speaker in self._speakers:
-            rewrite = speaker.dialect.requests.get(exchange.operation)
+        for active in self._active:
+            rewrite = active.definition.requests.get(exchange.operation)
             if rewrite is not None:
-                rewrite(speaker, exchange)
+                rewrite(active, exchange)
 
     def _rewrite_reply(self, exchange: Exchange, reply: Reply) -> Reply:
-        for speaker in self._speakers:
-            rewrite = speaker.dialect.replies.get(exchange.operation) or speaker.dialect.replies.get("*")
+        for active in self._active:
+            rewrite = active.definition.replies.get(exchange.operation) or active.definition.replies.get("*")
             if rewrite is not None:
-                reply = rewrite(speaker, exchange, reply)
+                reply = rewrite(active, exchange, reply)
         return reply
 
     async def _send(self, reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:

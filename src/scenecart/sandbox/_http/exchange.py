@@ -82,88 +82,88 @@ def problem(status: int, detail: str) -> Reply:
 
 @dataclass(frozen=True, eq=False)
 class Dialect:
-    """Another way to answer.
+    """A deviation from the service's usual responses, as functions that rewrite requests and responses.
 
     Attributes
     ----------
     name, summary : str
         Its name, and one line about it.
-    ways : tuple of str
-        The ways in which it answers. The functions take turns by call or by order, or use the first; a choice may fix one.
+    variants : tuple of str
+        The names of its variants. They take turns by call or by order, or the first is used; ``"name:variant"`` fixes one.
     requests : mapping
         For an operation, a function that changes the request before the service sees it.
     replies : mapping
-        For an operation, a function that returns what leaves in place of the response.
-    habits : mapping
-        Fields of ``Habits`` of the service that are not as usual.
+        For an operation, a function that returns the response to send instead of the service's.
+    policy : mapping
+        Fields of ``OrderPolicy`` that differ from the defaults.
     """
 
     name: str
     summary: str
-    ways: tuple[str, ...] = ()
-    requests: Mapping[str, Callable[[Speaker, Exchange], None]] = field(default_factory=dict)
-    replies: Mapping[str, Callable[[Speaker, Exchange, Reply], Reply]] = field(default_factory=dict)
-    habits: Mapping[str, Any] = field(default_factory=dict)
+    variants: tuple[str, ...] = ()
+    requests: Mapping[str, Callable[[ActiveDialect, Exchange], None]] = field(default_factory=dict)
+    replies: Mapping[str, Callable[[ActiveDialect, Exchange, Reply], Reply]] = field(default_factory=dict)
+    policy: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def description(self) -> str:
-        """The summary with the names of the ways."""
-        return f"{self.summary} Ways: {', '.join(self.ways)}." if self.ways else self.summary
+        """The summary with the names of the variants."""
+        return f"{self.summary} Variants: {', '.join(self.variants)}." if self.variants else self.summary
 
 
-class Speaker:
-    """A dialect in one sandbox: the chosen way, and what it remembers between requests."""
+class ActiveDialect:
+    """A dialect in one sandbox: its variant, the number of calls, and values stored between requests."""
 
-    def __init__(self, dialect: Dialect, way: str | None) -> None:
-        self.dialect = dialect
-        self._way = way
-        self._turns: Counter[str] = Counter()
-        self._memory: dict[str, Any] = {}
+    def __init__(self, definition: Dialect, variant: str | None) -> None:
+        self.definition = definition
+        self._variant = variant
+        self._calls: Counter[str] = Counter()
+        self._values: dict[str, Any] = {}
         self._lock = threading.Lock()
 
-    def way(self) -> str:
-        """Return the fixed way of a service that always answers alike: the chosen one, or the first."""
-        return self._way or self.dialect.ways[0]
+    def variant(self) -> str:
+        """Return the variant of a dialect whose variants do not take turns: the chosen one, or the first."""
+        return self._variant or self.definition.variants[0]
 
-    def way_of_turn(self, number: int) -> str:
-        """Return the way of the call with this number, from 0; the ways take turns."""
-        return self._way or self.dialect.ways[number % len(self.dialect.ways)]
+    def variant_of_call(self, number: int) -> str:
+        """Return the variant for the call with this number, from 0; the variants take turns unless one is chosen."""
+        return self._variant or self.definition.variants[number % len(self.definition.variants)]
 
-    def way_of_order(self, service: Service, order_id: str) -> str:
-        """Return the way of an order, the same for each call about it: the ways take turns by order."""
+    def variant_of_order(self, service: Service, order_id: str) -> str:
+        """Return the variant for an order, the same for each call about it; the variants take turns by order."""
         number = service.orders.number_of(order_id)
-        return self.way_of_turn(zlib.crc32(order_id.encode("utf-8", "surrogatepass")) if number is None else number - 1)
+        return self.variant_of_call(zlib.crc32(order_id.encode("utf-8", "surrogatepass")) if number is None else number - 1)
 
-    def turn(self, name: str) -> int:
+    def count_call(self, name: str) -> int:
         """Count a call, and return its number, from 0."""
         with self._lock:
-            self._turns[name] += 1
-            return self._turns[name] - 1
+            self._calls[name] += 1
+            return self._calls[name] - 1
 
-    def recall(self, name: str, value: Any) -> Any:
-        """Return what was first remembered under a name; remember the value if there was nothing."""
+    def stored(self, name: str, value: Any) -> Any:
+        """Return the value stored under a name; store this one if there is none."""
         with self._lock:
-            return self._memory.setdefault(name, value)
+            return self._values.setdefault(name, value)
 
-    def remember(self, name: str, value: Any) -> None:
-        """Remember a value under a name."""
+    def store(self, name: str, value: Any) -> None:
+        """Store a value under a name."""
         with self._lock:
-            self._memory[name] = value
+            self._values[name] = value
 
 
 def rewrite_each_order(
-    rewrite: Callable[[Speaker, Exchange, dict[str, Any]], dict[str, Any]],
-) -> Callable[[Speaker, Exchange, Reply], Reply]:
+    rewrite: Callable[[ActiveDialect, Exchange, dict[str, Any]], dict[str, Any]],
+) -> Callable[[ActiveDialect, Exchange, Reply], Reply]:
     """Return a function that rewrites the order of a response, or each order of a list."""
 
-    def reply_with(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+    def reply_with(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
         if not reply.is_success:
             return reply
         document = reply.document
         if exchange.operation == "orders.list":
-            content = [rewrite(speaker, exchange, order) for order in document["content"]]
+            content = [rewrite(dialect, exchange, order) for order in document["content"]]
             return reply.with_document({**document, "content": content})
-        return reply.with_document(rewrite(speaker, exchange, document))
+        return reply.with_document(rewrite(dialect, exchange, document))
 
     return reply_with
 

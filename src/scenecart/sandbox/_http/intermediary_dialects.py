@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scenecart.sandbox._http.exchange import ORDER_OPERATIONS, Dialect
 
 if TYPE_CHECKING:
-    from scenecart.sandbox._http.exchange import Exchange, Reply, Speaker
+    from scenecart.sandbox._http.exchange import ActiveDialect, Exchange, Reply
     from scenecart.sandbox._http.operations import Service
 
 # every third response of an operation is a wrong one
@@ -18,30 +18,30 @@ _OPERATIONS = (*ORDER_OPERATIONS, "orders.cancel", "orders.list_assets")
 _FOREIGN = "-of-another-user"
 
 
-def _mix_up(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+def _mix_up(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
     if not reply.is_success:
         return reply
     operation = exchange.operation
-    number = speaker.turn(operation)
-    first: Reply = speaker.recall(operation, reply)
+    number = dialect.count_call(operation)
+    first: Reply = dialect.stored(operation, reply)
     if number % _EVERY != _EVERY - 1:
         return reply
-    way = speaker.way_of_turn(number // _EVERY)
-    if way == "cached":
+    variant = dialect.variant_of_call(number // _EVERY)
+    if variant == "cached":
         return replace(first, status=200, headers={**first.headers, "Age": "300"})
-    return reply.with_document(_other(exchange.service, operation, reply.document, way))
+    return reply.with_document(_other(exchange.service, operation, reply.document, variant))
 
 
-def _other(service: Service, operation: str, document: dict[str, Any], way: str) -> dict[str, Any]:
+def _other(service: Service, operation: str, document: dict[str, Any], variant: str) -> dict[str, Any]:
     if operation == "orders.list":
         content = document["content"]
-        wrong = content[:1] if way == "another-order" else content
+        wrong = content[:1] if variant == "another-order" else content
         return {**document, "content": [_foreign_order(order) for order in wrong] + content[len(wrong) :]}
     if operation == "orders.list_assets":
         return {**document, "features": [_foreign_item(item) for item in document["features"]]}
     if operation == "orders.cancel":
         return {**document, "orderId": _foreign_id(document["orderId"])}
-    return (_another_order(service, document["id"]) if way == "another-order" else None) or _foreign_order(document)
+    return (_another_order(service, document["id"]) if variant == "another-order" else None) or _foreign_order(document)
 
 
 def _another_order(service: Service, order_id: str) -> dict[str, Any] | None:
@@ -74,7 +74,7 @@ def _foreign_id(name: str) -> str:
 
 WRONG_ORDER = Dialect(
     "wrong-order",
-    "Every third response about orders is of another order, of another user, or the first one from a cache; the ways take turns.",
+    "Every third response about orders is of another order, of another user, or the first one from a cache; variants take turns.",
     ("another-order", "another-user", "cached"),
     replies=dict.fromkeys(_OPERATIONS, _mix_up),
 )

@@ -21,7 +21,7 @@ from scenecart.sandbox._http.resources import aoi_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart.sandbox._http.exchange import Exchange, Speaker
+    from scenecart.sandbox._http.exchange import ActiveDialect, Exchange
     from scenecart.sandbox._http.operations import Service
 
 _GUIDE_FIELDS = ("id", "status", "orderType", "billingMode", "currency", "totalAud", "totalCredits", "groups")
@@ -30,43 +30,43 @@ _PAGE_SIZE = 3
 _SURPLUS = 2
 
 
-def _seed(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+def _seed(_dialect: ActiveDialect, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
     if exchange.operation == "orders.archive.place":
         return {name: order[name] for name in _GUIDE_FIELDS if name in order}
     return {name: value for name, value in order.items() if name != "captures"}
 
 
-def _up42(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+def _up42(_dialect: ActiveDialect, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
     row = exchange.service.orders.row(order["id"])
     return order if row is None else exchange.service.resources.document(row, row["organization"])
 
 
-def _bare(speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
-    way = speaker.way_of_order(exchange.service, str(order["id"]))
-    if way == "integers":
+def _bare(dialect: ActiveDialect, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+    variant = dialect.variant_of_order(exchange.service, str(order["id"]))
+    if variant == "integers":
         return order
     changed = {name: value for name, value in order.items() if name not in {"captures", "groups"}}
-    if "captures" in order and way == "objects":
+    if "captures" in order and variant == "objects":
         changed["captures"] = [_capture_id_only(entry) for entry in order["captures"]]
     if "groups" in order:
-        changed["groups"] = [_bare_group(group, way) for group in order["groups"]]
+        changed["groups"] = [_bare_group(group, variant) for group in order["groups"]]
     return changed
 
 
-def _bare_group(group: dict[str, Any], way: str) -> dict[str, Any]:
-    if way == "objects":
+def _bare_group(group: dict[str, Any], variant: str) -> dict[str, Any]:
+    if variant == "objects":
         return {**group, "captures": [{"captureId": name} for name in group["captures"]]}
     return {name: value for name, value in group.items() if name != "captures"}
 
 
-def _integer_ids(speaker: Speaker, service: Service) -> dict[str, int]:
+def _integer_ids(dialect: ActiveDialect, service: Service) -> dict[str, int]:
     """Return the numbers of the orders that have integer ids."""
-    return {name: number for number, name in service.orders.numbered_ids() if speaker.way_of_order(service, name) == "integers"}
+    return {name: number for number, name in service.orders.numbered_ids() if dialect.variant_of_order(service, name) == "integers"}
 
 
-def _read_integer_ids(speaker: Speaker, exchange: Exchange) -> None:
+def _read_integer_ids(dialect: ActiveDialect, exchange: Exchange) -> None:
     """Replace integer ids in a request by the ids that the service knows."""
-    names = {number: name for name, number in _integer_ids(speaker, exchange.service).items()}
+    names = {number: name for name, number in _integer_ids(dialect, exchange.service).items()}
 
     def known(value: Any) -> Any:
         return names.get(as_number(value) or 0, value)
@@ -81,17 +81,17 @@ def _read_integer_ids(speaker: Speaker, exchange: Exchange) -> None:
         exchange.body["orderIds"] = ",".join(str(known(value)) for value in str(ids).split(","))
 
 
-def _write_integer_ids(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+def _write_integer_ids(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
     if not reply.is_success:
         return reply
-    return reply.with_document(replace_values(reply.document, _integer_ids(speaker, exchange.service)))
+    return reply.with_document(replace_values(reply.document, _integer_ids(dialect, exchange.service)))
 
 
-def _bare_then_integers(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
-    return _write_integer_ids(speaker, exchange, rewrite_each_order(_bare)(speaker, exchange, reply))
+def _bare_then_integers(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
+    return _write_integer_ids(dialect, exchange, rewrite_each_order(_bare)(dialect, exchange, reply))
 
 
-def _refuse_lists(_speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+def _refuse_lists(_dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
     wrong = [name for name in _LIST_FILTERS if isinstance(exchange.body.get(name), list)]
     if exchange.method == "GET" or not wrong or not reply.is_success:
         return reply
@@ -99,7 +99,7 @@ def _refuse_lists(_speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
     return reply.with_document({"detail": detail}, 422)
 
 
-# for each way: the words for delivered and failed
+# for each variant: the words for delivered and failed
 _FINAL_WORDS = {
     "completed": ("completed", "rejected"),
     "succeeded": ("succeeded", "expired"),
@@ -116,13 +116,13 @@ _NATIVE_STATES = {
 }
 
 
-def _awaiting(speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
-    delivered, failed = _FINAL_WORDS[speaker.way_of_order(exchange.service, str(order.get("id") or order.get("orderId")))]
+def _awaiting(dialect: ActiveDialect, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+    delivered, failed = _FINAL_WORDS[dialect.variant_of_order(exchange.service, str(order.get("id") or order.get("orderId")))]
     words = {"processing": "awaiting_data", "delivered": delivered, "failed": failed, "cancelled": "refunded"}
     return {**order, "status": words.get(order["status"], order["status"])}
 
 
-def _read_states(_speaker: Speaker, exchange: Exchange) -> None:
+def _read_states(_dialect: ActiveDialect, exchange: Exchange) -> None:
     states = exchange.body.get("status")
     if isinstance(states, list):
         exchange.body["status"] = [_NATIVE_STATES.get(str(state).lower(), state) for state in states]
@@ -130,16 +130,16 @@ def _read_states(_speaker: Speaker, exchange: Exchange) -> None:
         exchange.body["status"] = ",".join(_NATIVE_STATES.get(state.lower(), state) for state in states.split(","))
 
 
-def _snake(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+def _snake(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
     if not reply.is_success:
         return reply
     document = reply.document
-    way = speaker.way_of_turn(speaker.turn(exchange.operation))
+    variant = dialect.variant_of_call(dialect.count_call(exchange.operation))
     if exchange.operation != "orders.list":
         order = _snake_order(document)
-        return reply.with_document({way: [order] if way == "results" else order})
+        return reply.with_document({variant: [order] if variant == "results" else order})
     counts = {_snake_name(name): value for name, value in document.items() if name != "content"}
-    wrapper = "orders" if way == "order" else way
+    wrapper = "orders" if variant == "order" else variant
     return reply.with_document({wrapper: [_snake_order(order) for order in document["content"]], **counts})
 
 
@@ -164,7 +164,7 @@ def _snake_name(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
-def _cents(_speaker: Speaker, _exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+def _cents(_dialect: ActiveDialect, _exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
     return {**order, "groups": _round_each_group(order["groups"])} if isinstance(order.get("groups"), list) else order
 
 
@@ -178,7 +178,7 @@ def _round_each_group(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _cents_of_estimate(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+def _cents_of_estimate(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
     if not reply.is_success:
         return reply
     document = reply.document
@@ -186,15 +186,15 @@ def _cents_of_estimate(speaker: Speaker, exchange: Exchange, reply: Reply) -> Re
     errors = []
     for number, entry in enumerate(document["errors"]):
         name, reason = entry["id"], entry["detail"]
-        way = speaker.way_of_turn(number)
-        if way == "index":
+        variant = dialect.variant_of_call(number)
+        if variant == "index":
             errors.append({"index": requested.index(name) if name in requested else None, "message": reason})
         else:
-            errors.append({"capture_id" if way == "capture_id" else "captureId": name, "reason": reason})
+            errors.append({"capture_id" if variant == "capture_id" else "captureId": name, "reason": reason})
     return reply.with_document({**document, "groups": _round_each_group(document["groups"]), "errors": errors})
 
 
-def _read_page(_speaker: Speaker, exchange: Exchange) -> None:
+def _read_page(_dialect: ActiveDialect, exchange: Exchange) -> None:
     page, size = as_number(exchange.body.get("page")), as_number(exchange.body.get("size", _PAGE_SIZE))
     exchange.notes["page"] = page
     if page is not None:
@@ -203,54 +203,54 @@ def _read_page(_speaker: Speaker, exchange: Exchange) -> None:
         exchange.body["size"] = min(size, _PAGE_SIZE)
 
 
-def _write_page(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
-    way = speaker.way()
-    if way == "refused" and exchange.notes.get("page") == 0:
+def _write_page(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
+    variant = dialect.variant()
+    if variant == "refused" and exchange.notes.get("page") == 0:
         return problem(422, "page must be at least 1")
     if not reply.is_success:
         return reply
     document = reply.document
     content, total = document["content"], document["totalElements"]
-    if way == "repeated":
+    if variant == "repeated":
         name = repr(sorted((name, str(value)) for name, value in exchange.body.items() if name != "page"))
         if content:
-            speaker.remember(name, content)
-        content = content or (speaker.recall(name, []) if total else [])
-    return reply.with_document({"content": content, "total": total + _SURPLUS if way == "inflated" else total})
+            dialect.store(name, content)
+        content = content or (dialect.stored(name, []) if total else [])
+    return reply.with_document({"content": content, "total": total + _SURPLUS if variant == "inflated" else total})
 
 
-def _thin_cancellation(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+def _thin_cancellation(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
     if not reply.is_success:
         return reply
     document = reply.document
-    way = speaker.way_of_order(exchange.service, exchange.order_id)
-    if way == "partial":
+    variant = dialect.variant_of_order(exchange.service, exchange.order_id)
+    if variant == "partial":
         returned = {name: value // 2 if name.endswith("Credits") else value for name, value in document.items()}
         return reply.with_document({**returned, "message": "part of the price is not refunded"})
-    if way == "no-content":
+    if variant == "no-content":
         return Reply(204)
     thin = reply.with_document({name: document[name] for name in ("orderId", "status")})
-    return replace(thin, is_lost=way == "lost")
+    return replace(thin, is_lost=variant == "lost")
 
 
-def _forget_key(speaker: Speaker, exchange: Exchange) -> None:
+def _forget_key(dialect: ActiveDialect, exchange: Exchange) -> None:
     """Ignore the key of a cancellation whose response will be lost, so that the second request is a second cancellation."""
-    if speaker.way_of_order(exchange.service, exchange.order_id) == "lost":
+    if dialect.variant_of_order(exchange.service, exchange.order_id) == "lost":
         exchange.headers.pop("idempotency-key", None)
 
 
-def _refuse_get(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
+def _refuse_get(dialect: ActiveDialect, exchange: Exchange, reply: Reply) -> Reply:
     if exchange.method != "GET" or not reply.is_success:
         return reply
-    return problem(int(speaker.way_of_turn(speaker.turn("get"))), "this operation cannot be called like this")
+    return problem(int(dialect.variant_of_call(dialect.count_call("get"))), "this operation cannot be called like this")
 
 
-def _with_bought_geometry(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+def _with_bought_geometry(_dialect: ActiveDialect, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
     """Name each capture with host, collection and the geometry that was bought."""
     return _with_geometry(exchange.service, order, lambda capture: capture["geometry"])
 
 
-def _with_footprints(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+def _with_footprints(_dialect: ActiveDialect, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
     """Name each capture with its whole footprint, not with the part that was bought."""
     catalog = exchange.service.catalog
 
@@ -319,7 +319,7 @@ WHOLE_FOOTPRINTS = Dialect(
     "An order names each capture with its whole footprint as geometry, not with the part that was bought.",
     replies=dict.fromkeys(ORDER_OPERATIONS, rewrite_each_order(_with_footprints)),
 )
-OWN_ORDERS = Dialect("own-orders", "A list of orders has only those that the caller placed.", habits={"lists_own_orders": True})
+OWN_ORDERS = Dialect("own-orders", "A list of orders has only those that the caller placed.", policy={"lists_own_orders": True})
 AWAITING = Dialect(
     "awaiting",
     "Other names of states: awaiting_data, then completed, succeeded, partial, rejected, expired or refunded; orders take turns.",

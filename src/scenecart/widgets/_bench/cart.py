@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from scenecart._cart.estimate import Estimate
     from scenecart.widgets._jobs import Runner
-    from scenecart.widgets._order_book import OrderBook
+    from scenecart.widgets._order_list import OrderList
     from scenecart.widgets._owned_facts import OwnedFact, OwnedFacts
-    from scenecart.widgets._purchase import Bought, Offer, Purchase
+    from scenecart.widgets._purchase import CompletedPurchase, Offer, Purchase
 
 MOST_ROWS = 200
 _MOST_FACTS = 4
@@ -44,7 +44,7 @@ class CartPart(Part):
         Makes the pictures of the rows.
     on_request
         Called with the kind and the fields of events that concern other parts: ``"results"``, ``"orders"``.
-    book
+    orders
         The orders, to show when the files of the purchase have arrived.
     **options
         Further keys of the state: ``has_bench`` offers the ways to other parts.
@@ -59,26 +59,26 @@ class CartPart(Part):
         runner: Runner,
         on_request: Callable[[str, dict[str, Any]], object] | None = None,
         *,
-        book: OrderBook | None = None,
+        orders: OrderList | None = None,
         **options: Any,
     ) -> None:
-        self._purchase, self._on_request, self._book, self._options = purchase, on_request, book, options
+        self._purchase, self._on_request, self._orders, self._options = purchase, on_request, orders, options
         super().__init__("sc-cart", **self._content())
         self._pictures = PictureSender(self, purchase.client, runner, self._captures_shown, _THUMB)
         self.on_event(self._act)
         self.on_error(purchase.set_note)
         self._is_following = True
         purchase.observe(self._redraw, _TRAITS)
-        if book is not None:
-            book.observe(self._orders_changed, "revision")
+        if orders is not None:
+            orders.observe(self._orders_changed, "revision")
 
     def close(self) -> None:
         """Stop following the purchase."""
         if self._is_following:
             self._is_following = False
             self._purchase.unobserve(self._redraw, _TRAITS)
-            if self._book is not None:
-                self._book.unobserve(self._orders_changed, "revision")
+            if self._orders is not None:
+                self._orders.unobserve(self._orders_changed, "revision")
         super().close()
 
     def redraw(self, **options: Any) -> None:
@@ -87,7 +87,7 @@ class CartPart(Part):
         self.state = self._content()
 
     def _content(self) -> dict[str, Any]:
-        return {**cart_state(self._purchase), "arrived": arrived_state(self._purchase.bought, self._book), **self._options}
+        return {**cart_state(self._purchase), "arrived": arrived_state(self._purchase.bought, self._orders), **self._options}
 
     def _orders_changed(self, _: Any) -> None:
         # the order of a purchase that is displayed may have been delivered
@@ -116,8 +116,8 @@ class CartPart(Part):
             "project": lambda: setattr(purchase, "project", str(fields.get("value", ""))[:200]),
             "license": lambda: setattr(purchase, "license_type", str(fields.get("value", ""))[:80] or STANDARD),
             "buy": lambda: purchase.buy(_credits(fields.get("credits"))),
-            "retry": purchase.placing.retry,
-            "look": purchase.placing.check_now,
+            "retry": purchase.placer.retry,
+            "look": purchase.placer.check_now,
             "next": purchase.start_next,
             "pictures": lambda: self._pictures.request(fields.get("keys")),
         }
@@ -141,8 +141,8 @@ def cart_state(purchase: Purchase) -> dict[str, Any]:
         "note": note_fields(purchase.note or _pricing_note(purchase)),
         "can_price": purchase.pricing_error is not None and not isinstance(purchase.pricing_error, InvalidCart),
         "unpriced": 0 if purchase.estimate is None else min(len(purchase.estimate.refused), count - 1),
-        "retry": purchase.placing.retry_label if purchase.placing.can_retry else "",
-        "is_outcome_unknown": purchase.placing.is_outcome_unknown,
+        "retry": purchase.placer.retry_label if purchase.placer.can_retry else "",
+        "is_outcome_unknown": purchase.placer.is_outcome_unknown,
         "order": f"Order {pluralize(count, 'capture')}…",
         "can_order": purchase.is_orderable,
         "can_undo": purchase.can_undo,
@@ -179,7 +179,7 @@ def offer_state(purchase: Purchase, offer: Offer) -> dict[str, Any]:
     }
 
 
-def bought_state(bought: Bought) -> dict[str, Any]:
+def bought_state(bought: CompletedPurchase) -> dict[str, Any]:
     """Return what the page shows of a purchase that went through."""
     order, balance = bought.order, bought.balance
     left = balance.get("balance_credits")
@@ -196,12 +196,14 @@ def bought_state(bought: Bought) -> dict[str, Any]:
     }
 
 
-def arrived_state(bought: Bought | None, book: OrderBook | None) -> dict[str, str] | None:
+def arrived_state(bought: CompletedPurchase | None, orders: OrderList | None) -> dict[str, str] | None:
     """Return what the page shows once files of what was bought are on this machine, with the code that opens them."""
-    entry = None if bought is None or book is None else next((one for one in book.entries if one.order.id == bought.order.id), None)
-    if entry is None or book is None or not entry.files:
+    entry = (
+        None if bought is None or orders is None else next((one for one in orders.entries if one.order.id == bought.order.id), None)
+    )
+    if entry is None or orders is None or not entry.files:
         return None
-    count, folder = len(entry.order.captures), str(book.directory)
+    count, folder = len(entry.order.captures), str(orders.directory)
     arrived = len({one.path.parent for one in entry.files})
     checked = "Files are checked and in" if all(one.is_verified for one in entry.files) else "Files are in"
     return {

@@ -9,7 +9,7 @@ function draw(state, send, page) {
   const { options, plan } = state;
   const share = page.local.share ?? options.share;
   return el("section", { class: "sec", "data-key": "cover", "aria-label": "Cover this area" },
-    el("h2", {}, "Cover this area", el("span", { class: "q says" }, state.says)),
+    el("h2", {}, "Cover this area", el("span", { class: "q caption" }, state.caption)),
     el("form", { class: "options", onsubmit: asked },
       el("label", { class: "line" }, el("span", { class: "q" }, "Optimise for"),
         el("span", { class: "field" }, el("select", { name: "objective", value: options.objective }, state.objectives.map(([name, title]) => el("option", { value: name, selected: name === options.objective }, title))), icon("down"))),

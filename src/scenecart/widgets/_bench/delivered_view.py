@@ -10,7 +10,7 @@ from scenecart.widgets._order_map import open_delivered
 if TYPE_CHECKING:
     from scenecart.widgets._bench.map import BenchMap
     from scenecart.widgets._jobs import Runner
-    from scenecart.widgets._order_book import OrderBook
+    from scenecart.widgets._order_list import OrderList
 
 _LONGEST_NAME, _MOST_NAMES = 80, 4
 
@@ -28,7 +28,7 @@ class DeliveredView:
         Opens files in the background.
     """
 
-    def __init__(self, map_: BenchMap, orders: OrderBook, runner: Runner) -> None:
+    def __init__(self, map_: BenchMap, orders: OrderList, runner: Runner) -> None:
         self._map, self._orders, self._runner = map_, orders, runner
 
     def toggle(self, order_id: str) -> None:

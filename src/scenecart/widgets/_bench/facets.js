@@ -74,7 +74,7 @@ function facet(page, one, send) {
   if (one.kind === "choice") {
     const names = one.options.filter((option) => option.on).map((option) => option.name);
     const toggle = (name) => send("filter", { name: one.name, value: names.length === one.options.length ? [name] : names.includes(name) ? names.filter((other) => other !== name) : [...names, name] });
-    return el("div", { class: "facet", "data-key": one.name }, el("h4", {}, el("b", {}, one.title), el("span", {}, one.says)),
+    return el("div", { class: "facet", "data-key": one.name }, el("h4", {}, el("b", {}, one.title), el("span", {}, one.caption)),
       el("div", { class: "row chips" }, one.options.map((option) => el("button", { type: "button", class: "chip", role: "checkbox", "aria-checked": String(option.on && names.length !== one.options.length), onclick: () => toggle(option.name) }, option.name))));
   }
   const textOf = one.kind === "dates" ? (a, b) => `${dayText(a)} – ${dayText(b)}` : (a, b) => rangeText(a, b, one.unit ?? "");

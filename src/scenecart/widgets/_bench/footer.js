@@ -14,7 +14,7 @@ function draw(state, send, page) {
     page.local.help ? el("div", { class: "help card", role: "dialog", "aria-label": "All keys", "data-key": "help" },
       el("h2", {}, "Keys", iconButton("Close", "x", { onclick: () => toggleHelp(page) })),
       el("dl", {}, KEYS.map(([name, text]) => [el("dt", {}, name.split(" ").map((one) => [el("kbd", {}, one), " "])), el("dd", {}, text)]))) : null,
-    el("span", { role: "status", "aria-live": "polite", "data-key": "say" }, state.say),
+    el("span", { role: "status", "aria-live": "polite", "data-key": "message" }, state.message),
     el("span", { class: "end hide-s", "data-key": "keys" }, key("↑ ↓", "walk", "hide-m"), key("Space", "cart"), key("C", "compare"), key("P", "pictures"),
       el("button", { type: "button", class: "link", "aria-expanded": String(Boolean(page.local.help)), onclick: () => toggleHelp(page) }, el("kbd", {}, "?"), " all keys")),
   ];
@@ -62,18 +62,18 @@ function remember(page, event) {
 function ready(page) {
   const id = tabId();
   page.send("page", { id, events: lastEvents(page) });
-  page.hear("event", (event) => remember(page, event));
+  page.subscribe("event", (event) => remember(page, event));
   const leave = () => page.send("leave");
   addEventListener("pagehide", leave);
   let since = 0;
   let watched = null;
-  const say = (isGone) => {
+  const showGone = (isGone) => {
     const gone = !isGone ? "" : page.state().full ? "Reload it; your search and cart come back." : "Run its cell again; your search and cart come back.";
     if (gone !== (page.local.gone ?? "")) { page.local.gone = gone; page.redraw(); }
   };
   // a restarted kernel does not have the state of this page
-  const lost = (_, status) => { if (!status || ["restarting", "autorestarting", "dead"].includes(status)) { page.local.lost = true; say(true); } };
-  page.hear("lost", () => lost());
+  const lost = (_, status) => { if (!status || ["restarting", "autorestarting", "dead"].includes(status)) { page.local.lost = true; showGone(true); } };
+  page.subscribe("lost", () => lost());
   const look = async () => {
     const layout = page.model.get("layout");
     const widget = typeof layout === "string" ? await page.model.widget_manager.get_model(layout.replace("IPY_MODEL_", "")).catch(() => null) : layout;
@@ -83,7 +83,7 @@ function ready(page) {
     const isDead = page.local.lost || kernel.isDisposed || ["dead", "terminating"].includes(kernel.status);
     const isLost = kernel.connectionStatus !== "connected";
     since = isDead || isLost ? since || Date.now() : 0;
-    say(isDead || (isLost && Date.now() - since > LOST_AFTER));
+    showGone(isDead || (isLost && Date.now() - since > LOST_AFTER));
   };
   const timer = setInterval(look, 2_000);
   const keys = (event) => {

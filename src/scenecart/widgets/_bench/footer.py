@@ -11,7 +11,7 @@ class Footer(Part):
     """Drawn by ``footer.js``.
 
     Its event ``"page"`` (``id``) has the id of the browser tab, which stays the same when the tab is reloaded. ``state`` has
-    ``say`` (the latest message), ``full`` (whether the Workbench fills the page) and ``account`` (a name for the account at the
+    ``message`` (the latest message), ``full`` (whether the Workbench fills the page) and ``account`` (a name for the account at the
     service).
     """
 
@@ -19,11 +19,11 @@ class Footer(Part):
     _css = style_of("footer")
 
     def __init__(self, *, is_full: bool = False, account: str = "") -> None:
-        super().__init__("sc-foot", say="Ready.", full=is_full, account=account)
+        super().__init__("sc-foot", message="Ready.", full=is_full, account=account)
 
     def announce(self, text: str) -> None:
         """Show a status message, which screen readers read aloud."""
-        self.update(say=text)
+        self.update(message=text)
 
 
 def found_text(found: int, shown: int, seconds: float | None) -> str:

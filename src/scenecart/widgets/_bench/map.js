@@ -1,7 +1,7 @@
 // What lies on the Leaflet map of ipyleaflet: footprints, the area, the picture of the current capture, tools, prompt and legend.
 // Footprints are drawn here on a canvas, from numbers that Python sends once, so that hovering does not wait for the kernel.
 const NEAR = 6; // pixels between the pointer and an outline
-const WAIT = 140; // before Python is told what is current
+const WAIT = 140; // before Python is sent the current capture
 const PART = "map";
 const KEPT = new Set(["area", "search-view"]);
 
@@ -60,7 +60,7 @@ class Overlay extends Canvas {
     this.page.send("stack", { rows: stack.slice(0, 50) });
   }
   wasDragged(event) { return this.down && Math.hypot(event.clientX - this.down[0], event.clientY - this.down[1]) > 5; }
-  setCurrent(row) { showCurrent(this.page, row); this.page.share("current", { row, from: "map" }); clearTimeout(this.timer); this.timer = setTimeout(() => this.page.send("current", { row }), WAIT); }
+  setCurrent(row) { showCurrent(this.page, row); this.page.publish("current", { row, from: "map" }); clearTimeout(this.timer); this.timer = setTimeout(() => this.page.send("current", { row }), WAIT); }
 
   // ── drawing an area ──
   useTool(name) {
@@ -266,14 +266,14 @@ function receive(page, content, buffers) {
     if (content.row === page.local.current) askPicture(page);
     if (page.state().compare) { page.local.swipe?.update(); page.redraw(); }
   }
-  if (content.kind === "land") { overlay?.drawLand(); page.share("places", [...new Set(content.places.map(([name]) => name))]); }
+  if (content.kind === "land") { overlay?.drawLand(); page.publish("places", [...new Set(content.places.map(([name]) => name))]); }
 }
 
 function ready(page) {
   Object.assign(page.local, { shapes: new Shapes(), pictures: new Map(), current: null, area: null });
   page.receive((content, buffers) => receive(page, content, buffers));
-  page.hear("current", ({ row, from }) => { if (from !== "map") showCurrent(page, row); });
-  page.hear("area-tool", ({ tool }) => { if (tool === "fit") fitArea(page); else page.local.overlay?.useTool(tool); });
+  page.subscribe("current", ({ row, from }) => { if (from !== "map") showCurrent(page, row); });
+  page.subscribe("area-tool", ({ tool }) => { if (tool === "fit") fitArea(page); else page.local.overlay?.useTool(tool); });
   // ipyleaflet's map is displayed after this part: it can be used once it has a size
   const find = async () => {
     const widget = await page.model.widget_manager.get_model(page.state().map).catch(() => null);

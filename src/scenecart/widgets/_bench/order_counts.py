@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from scenecart.widgets._bench.footer import Footer
     from scenecart.widgets._bench.header import Header
     from scenecart.widgets._bench.service_status import ServiceStatus
-    from scenecart.widgets._order_book import OrderBook
+    from scenecart.widgets._order_list import OrderList
 
 
 class OrderCounts:
     """Counts orders in the header and in the drawer, and reads the balance when one has ended."""
 
-    def __init__(self, orders: OrderBook, header: Header, drawer: Drawer, footer: Footer, service: ServiceStatus) -> None:
+    def __init__(self, orders: OrderList, header: Header, drawer: Drawer, footer: Footer, service: ServiceStatus) -> None:
         self._orders, self._header, self._drawer, self._footer, self._service = orders, header, drawer, footer, service
         self._running: set[str] = set()
 

@@ -18,8 +18,8 @@ from scenecart.widgets._order_files import can_open_folders, open_folder, size_t
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart.widgets._order_book import OrderBook
     from scenecart.widgets._order_entry import Entry
+    from scenecart.widgets._order_list import OrderList
 
 _MOST_FILES = 60
 _MOST_ORDERS = 200
@@ -27,11 +27,11 @@ _TRAITS = ["revision"]
 
 
 class OrdersPart(Part):
-    """The orders, drawn by ``orders.js``. Its state is :func:`orders_state`; an :class:`OrderBook` carries out its events.
+    """The orders, drawn by ``orders.js``. Its state is :func:`orders_state`; an :class:`OrderList` carries out its events.
 
     Parameters
     ----------
-    book
+    orders
         The orders.
     on_request
         Called with the kind and the fields of events that concern other parts: ``"map"`` with ``order``.
@@ -42,45 +42,47 @@ class OrdersPart(Part):
     _esm = script_with_pictures("orders")
     _css = style_of("orders")
 
-    def __init__(self, book: OrderBook, on_request: Callable[[str, dict[str, Any]], object] | None = None, **options: Any) -> None:
-        self._book, self._on_request, self._options = book, on_request, options
+    def __init__(
+        self, orders: OrderList, on_request: Callable[[str, dict[str, Any]], object] | None = None, **options: Any
+    ) -> None:
+        self._orders, self._on_request, self._options = orders, on_request, options
         super().__init__("sc-orders", **self._content())
         self.on_event(self._act)
         self.on_error(self._show_error)
         self._is_following = True
-        book.observe(self._redraw, _TRAITS)
+        orders.observe(self._redraw, _TRAITS)
 
     def close(self) -> None:
         """Stop following the orders."""
         if self._is_following:
             self._is_following = False
-            self._book.unobserve(self._redraw, _TRAITS)
+            self._orders.unobserve(self._redraw, _TRAITS)
         super().close()
 
     def _content(self) -> dict[str, Any]:
-        return {**orders_state(self._book), **self._options}
+        return {**orders_state(self._orders), **self._options}
 
     def _redraw(self, _: Any) -> None:
         self.state = self._content()
 
     def _show_error(self, error: BaseException) -> None:
-        self._book.note = Note("bad", str(error))
-        self._book.touch()
+        self._orders.note = Note("bad", str(error))
+        self._orders.touch()
 
     def _act(self, kind: str, fields: dict[str, Any]) -> None:
-        book, order = self._book, str(fields.get("order", ""))
+        orders, order = self._orders, str(fields.get("order", ""))
         if kind in {"refresh", "check"}:
-            (book.refresh if kind == "refresh" else book.check_outcome)()
+            (orders.refresh if kind == "refresh" else orders.check_outcome)()
             return
-        if order not in {entry.order.id for entry in book.entries}:
+        if order not in {entry.order.id for entry in orders.entries}:
             return
         actions: dict[str, Callable[[], object]] = {
-            "open": lambda: book.toggle(order),
-            "question": lambda: book.show_question(order, str(fields.get("what", ""))),
-            "cancel": lambda: book.cancel(order),
-            "download": lambda: book.download(order),
-            "report": lambda: book.report(order),
-            "buy-again": lambda: book.buy_again(order, _credits(fields.get("credits"))),
+            "open": lambda: orders.toggle(order),
+            "question": lambda: orders.show_question(order, str(fields.get("what", ""))),
+            "cancel": lambda: orders.cancel(order),
+            "download": lambda: orders.download(order),
+            "report": lambda: orders.report(order),
+            "buy-again": lambda: orders.buy_again(order, _credits(fields.get("credits"))),
             "folder": lambda: self._open_folder(order),
         }
         if kind in actions:
@@ -89,31 +91,31 @@ class OrdersPart(Part):
             self._on_request(kind, {**fields, "order": order})
 
     def _open_folder(self, order: str) -> None:
-        folder = _folder(self._book.entry(order))
+        folder = _folder(self._orders.entry(order))
         if folder is not None and can_open_folders():
             open_folder(folder)
 
 
-def orders_state(book: OrderBook) -> dict[str, Any]:
+def orders_state(orders: OrderList) -> dict[str, Any]:
     """Return what the page shows of the orders, as JSON."""
-    entries = book.entries
+    entries = orders.entries
     running = sum(entry.rank == 0 for entry in entries)
     waiting = sum(entry.rank == 1 for entry in entries)
     summary = [f"{running:,} running" if running else "", f"{waiting:,} not downloaded" if waiting else ""]
-    is_out_of_date = book.note is not None and book.note.kind in {"bad", "warn"}
+    is_out_of_date = orders.note is not None and orders.note.kind in {"bad", "warn"}
     return {
         "count": len(entries),
         "summary": " · ".join(text for text in summary if text),
-        "is_loading": book.is_loading,
-        "can_refresh": book.has_client,
-        "note": note_fields(book.note),
-        "as_of": "" if book.as_of is None or not is_out_of_date else f"as of {book.as_of.astimezone():%H:%M}",
-        "unknown": _unknown_state(book),
+        "is_loading": orders.is_loading,
+        "can_refresh": orders.has_client,
+        "note": note_fields(orders.note),
+        "as_of": "" if orders.as_of is None or not is_out_of_date else f"as of {orders.as_of.astimezone():%H:%M}",
+        "unknown": _unknown_state(orders),
         "rows": [order_state(entry) for entry in entries[:_MOST_ORDERS]],
         "more": max(0, len(entries) - _MOST_ORDERS),
-        "can_buy_again": book.has_client,
+        "can_buy_again": orders.has_client,
         "can_open": can_open_folders(),
-        "directory": str(book.directory),
+        "directory": str(orders.directory),
     }
 
 
@@ -204,22 +206,29 @@ def _again(entry: Entry) -> dict[str, Any] | None:
     }
 
 
-def _unknown_state(book: OrderBook) -> dict[str, Any] | None:
-    if not book.unknown and not book.unknown_of_others:
+def _unknown_state(orders: OrderList) -> dict[str, Any] | None:
+    if not orders.unknown and not orders.unknown_of_others:
         return None
     texts = []
-    if book.unknown:
-        last = f" Last check: {'; '.join(clean_text(one, 200) for one in book.unknown_reasons)}." if book.unknown_reasons else ""
+    if orders.unknown:
+        last = (
+            f" Last check: {'; '.join(clean_text(one, 200) for one in orders.unknown_reasons)}." if orders.unknown_reasons else ""
+        )
         texts.append(
-            f"The outcome of {pluralize(book.unknown, 'purchase')} is unknown: the service did not answer. It may have been "
+            f"The outcome of {pluralize(orders.unknown, 'purchase')} is unknown: the service did not answer. It may have been "
             f"ordered.{last} You will not be charged twice."
         )
-    if book.unknown_of_others:
+    if orders.unknown_of_others:
         texts.append(
-            f"The outcome of {pluralize(book.unknown_of_others, 'purchase')} of another account is unknown. "
+            f"The outcome of {pluralize(orders.unknown_of_others, 'purchase')} of another account is unknown. "
             "Sign in to that account to check it. If you order the same cart with your own account, it is bought again."
         )
-    return {"own": book.unknown, "others": book.unknown_of_others, "texts": texts, "is_checking": book.is_checking}
+    return {
+        "own": orders.unknown,
+        "others": orders.unknown_of_others,
+        "texts": texts,
+        "is_checking": orders.is_checking,
+    }
 
 
 def _credits(value: Any) -> int:

@@ -78,4 +78,4 @@ def _when(search: BackgroundSearch, state: CaptureState) -> dict[str, Any]:
         state.values(_TAKEN) if has_times else None,
         is_default=is_default,
     )
-    return shown if search.has_dates or not search.request.host else {**shown, "says": "looking for the newest captures…"}
+    return shown if search.has_dates or not search.request.host else {**shown, "caption": "looking for the newest captures…"}

@@ -4,7 +4,7 @@
 // Optional in a part's script: function ready(page), called once; what it returns is called when the part leaves the page.
 // page.node, page.model   the part's own element, and its model
 // page.local         values that only the page has; page.redraw() draws with them
-// page.share(topic, value), page.hear(topic, handler)   between the parts of one Workbench, without the kernel
+// page.publish(topic, value), page.subscribe(topic, handler)   between the parts of one Workbench, without the kernel
 // page.receive(handler)   handler(content, buffers) for messages of Python: part.send(content, buffers)
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_NAMES = new Set(["svg", "path", "rect", "circle", "line", "g", "text", "title", "defs", "pattern"]);
@@ -88,9 +88,9 @@ function render({ model, el: node }) {
     if (isKept(kind, buffers)) {
       const n = (root().scNumber = Math.max((root().scNumber ?? 0) + 1, Date.now()));
       fields = { ...fields, n };
-      page.share("event", { ...fields, kind, part: PART });
+      page.publish("event", { ...fields, kind, part: PART });
     }
-    try { model.send({ ...fields, kind }, undefined, buffers); } catch { page.share("lost"); }
+    try { model.send({ ...fields, kind }, undefined, buffers); } catch { page.publish("lost"); }
   };
   const page = {
     node,
@@ -99,8 +99,8 @@ function render({ model, el: node }) {
     send,
     state: () => model.get("state"),
     redraw: () => morphChildren(node, [draw(model.get("state"), send, page)].flat(Infinity).filter(Boolean)),
-    share: (topic, value) => root().dispatchEvent(new CustomEvent(`sc:${topic}`, { detail: value })),
-    hear(topic, handler) {
+    publish: (topic, value) => root().dispatchEvent(new CustomEvent(`sc:${topic}`, { detail: value })),
+    subscribe(topic, handler) {
       // the part is not in the document yet while it is being rendered
       requestAnimationFrame(() => {
         const place = root();

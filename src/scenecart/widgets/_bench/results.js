@@ -17,11 +17,11 @@ function own(state, page) {
   if (!one.rows) Object.assign(one, { rows: new Map(), urls: new Map(), requested: new Set(), coarse: new Set(), row: -1, key: null, sent: new Set(), width: 0, height: 0, at: {}, prefix: `sc-results-${Math.random().toString(36).slice(2)}` });
   if (one.turn !== state.turn) { one.turn = state.turn; one.rows = new Map(); one.asked = ""; }
   if (one.pictures !== state.pictures) { one.pictures = state.pictures; forget(one); }
-  const told = state.current ?? { row: -1, key: null };
-  if (one.told !== `${told.row} ${told.key}`) {
-    one.told = `${told.row} ${told.key}`;
+  const current = state.current ?? { row: -1, key: null };
+  if (one.seenCurrent !== `${current.row} ${current.key}`) {
+    one.seenCurrent = `${current.row} ${current.key}`;
     // the echo of a change that was made here is ignored; anything else was changed elsewhere
-    if (!one.sent.delete(told.key)) { one.row = told.row; one.key = told.key; one.reveal = true; } else if (one.key === told.key) { one.row = told.row; one.sent.clear(); }
+    if (!one.sent.delete(current.key)) { one.row = current.row; one.key = current.key; one.reveal = true; } else if (one.key === current.key) { one.row = current.row; one.sent.clear(); }
   }
   const sorted = `${state.sort} ${state.view}`;
   if (one.sorted !== undefined && one.sorted !== sorted) one.reveal = "top";
@@ -134,15 +134,15 @@ function look(page, row, { reveal = false } = {}) {
   one.key = known ? known.key : null;
   if (reveal) one.reveal = true;
   if (known) tell(page, one, known.key);
-  clearTimeout(one.telling);
-  one.telling = setTimeout(() => page.send("current", { row: to, turn: one.turn }), 50);
+  clearTimeout(one.sendTimer);
+  one.sendTimer = setTimeout(() => page.send("current", { row: to, turn: one.turn }), 50);
   page.redraw();
 }
 
 // "row" is the row of the captures, whatever the order of this list
 function tell(page, one, key) {
   one.sent.add(key);
-  page.share("current", { row: key, from: "results" });
+  page.publish("current", { row: key, from: "results" });
 }
 
 function lookAtKey(page, key) {
@@ -151,8 +151,8 @@ function lookAtKey(page, key) {
   one.key = key;
   one.row = [...one.rows].find(([, row]) => row.key === key)?.[0] ?? -1;
   tell(page, one, key);
-  clearTimeout(one.telling);
-  one.telling = setTimeout(() => page.send("current", { key }), 50);
+  clearTimeout(one.sendTimer);
+  one.sendTimer = setTimeout(() => page.send("current", { key }), 50);
   page.redraw();
 }
 
@@ -188,12 +188,12 @@ function draw(state, send, page) {
 
 function bar(state, one, page) {
   const isStrip = viewOf(state, one) === "strip";
-  const says = [state.is_counted ? "" : plural(state.count), state.words, state.cart_count ? `${state.cart_count.toLocaleString("en")} in the cart` : ""].filter(Boolean);
+  const facts = [state.is_counted ? "" : plural(state.count), state.words, state.cart_count ? `${state.cart_count.toLocaleString("en")} in the cart` : ""].filter(Boolean);
   const open = (name) => ({ "aria-expanded": String(one.open === name), onclick: () => { one.open = one.open === name ? null : name; page.redraw(); } });
   const order = `${state.sort_title || "As found"}${state.sort[0] ? (state.sort[1] ? " ↓" : " ↑") : ""}`;
   return el("div", { class: "bar", "data-key": "bar" },
     el("div", { class: "seg", role: "group", "aria-label": "View" }, VIEWS.map(([name, label]) => el("button", { type: "button", class: "btn", "aria-pressed": String(state.view === name), onclick: () => page.send("view", { name }) }, label))),
-    el("span", { class: "sp q" }, (isStrip ? ["Swipe for more", ...says] : says).join(" · ")),
+    el("span", { class: "sp q" }, (isStrip ? ["Swipe for more", ...facts] : facts).join(" · ")),
     state.view === "table" && !isStrip ? button("Columns", { icon: "cols", kind: "flat", ...open("columns") }) : null,
     state.view === "gallery" || isStrip ? button(order, { kind: "flat", title: "Sort by", ...open("sort") }) : null,
     button("Copy as code", { icon: "code", kind: "flat code", onclick: () => page.send("code") }),
@@ -398,7 +398,7 @@ function ready(page) {
   page.local.observer = new ResizeObserver(() => measure(page));
   requestAnimationFrame(() => measure(page));
   page.receive((content, buffers) => receive(page, content, buffers));
-  page.hear("current", ({ row: key, from }) => {
+  page.subscribe("current", ({ row: key, from }) => {
     const one = own(page.state(), page);
     if (from === "results" || one.key === key) return;
     one.key = key;
@@ -409,7 +409,7 @@ function ready(page) {
   return () => {
     page.local.observer.disconnect();
     clearTimeout(page.local.timer);
-    clearTimeout(page.local.telling);
+    clearTimeout(page.local.sendTimer);
     cancelAnimationFrame(page.local.frame);
     forget(page.local);
   };

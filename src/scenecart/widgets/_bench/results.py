@@ -17,7 +17,7 @@ from scenecart.widgets._compare import Compare
 from scenecart.widgets._facets import COVERAGE
 from scenecart.widgets._jobs import LOCK, Runner, synchronized
 from scenecart.widgets._pictures import MOST_AT_ONCE, CutPictures, large_quicklook, small_quicklook
-from scenecart.widgets._session_code import Searched, session_code
+from scenecart.widgets._session_code import ExecutedSearch, session_code
 from scenecart.widgets._state import CaptureState
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Results:
     ----------
     part : ResultsPart
         What the page draws.
-    searched : Searched or None
+    last_search : ExecutedSearch or None
         The search that found the captures, for code to copy.
     compare : Compare or None
         The comparison that is open; it is in ``compare_box``, which has a place of its own.
@@ -80,7 +80,7 @@ class Results:
         self._captures: Any = None
         self._turn = 0
         self._shown_as: Any = None
-        self.searched: Searched | None = None
+        self.last_search: ExecutedSearch | None = None
         self.compare: Compare | None = None
         self.compare_box = W.VBox()
         self.compare_box.add_class("sc-compare-box")
@@ -147,7 +147,7 @@ class Results:
         """Return a code cell that repeats the search, the filters and the selection, and estimates the price."""
         if self._client is None:
             return self.state.code()
-        return session_code(self._client, self.state, self.searched, self.state.aoi)
+        return session_code(self._client, self.state, self.last_search, self.state.aoi)
 
     def open_compare(self, label: Any = None) -> Compare:
         """Compare a capture with the first of the cart, or with the one before it; up and down step through the others."""

@@ -8,7 +8,7 @@ function suggest(page, text) {
 }
 
 function where(state, send, page) {
-  const tool = (name) => page.share("area-tool", { tool: name });
+  const tool = (name) => page.publish("area-tool", { tool: name });
   const picked = async (file, content) => {
     page.local.reading = `Reading ${file.name}…`;
     page.redraw();
@@ -46,11 +46,11 @@ function when(state, send, page) {
     el("input", {
       type: "date", value: isoDay(ends[which]), "aria-label": which ? "Last day" : "First day",
       onclick: (event) => { try { event.currentTarget.showPicker(); } catch { /* it can be typed */ } },
-      // the other day as it is in the page: the kernel may not have heard of it yet
+      // the other day as it is in the page: the kernel may not have received it yet
       onchange: (event) => { const days = [...event.target.closest(".row").querySelectorAll("[type=date]")].map((one) => Date.parse(one.value) / 86_400_000); if (days.every(Number.isFinite)) changed(Math.min(...days), Math.max(...days)); },
     }));
   return el("section", { class: "part" },
-    el("h3", {}, "When ", el("span", { class: "q" }, one.says)),
+    el("h3", {}, "When ", el("span", { class: "q" }, one.caption)),
     el("div", { class: "row tight" }, field(0), el("span", { class: "q" }, "to"), field(1)),
     el("div", { class: "below" }, body));
 }
@@ -82,9 +82,9 @@ function what(state, send, page) {
 }
 
 function filters(state, send, page) {
-  const { off, says, facets, more, owned, active } = state.filters;
+  const { off, caption, facets, more, owned, active } = state.filters;
   return el("section", { class: `part ${off ? "off" : ""}` },
-    el("h3", {}, "Filters ", el("span", { class: "q" }, active ? el("button", { type: "button", class: "link", onclick: () => send("reset") }, "Reset") : null, active ? " · " : "", says)),
+    el("h3", {}, "Filters ", el("span", { class: "q" }, active ? el("button", { type: "button", class: "link", onclick: () => send("reset") }, "Reset") : null, active ? " · " : "", caption)),
     el("div", { class: "facets" },
       facets.map((one) => facet(page, one, send)),
       off || owned ? el("label", { class: "check" },
@@ -109,7 +109,7 @@ function draw(state, send, page) {
 function ready(page) {
   const away = (event) => { if (page.local.open && !event.target.closest?.(".what")) { page.local.open = false; page.redraw(); } };
   document.addEventListener("pointerdown", away);
-  page.hear("places", (names) => { page.local.known = names; });
+  page.subscribe("places", (names) => { page.local.known = names; });
   // a handle that is still being dragged
   const leave = () => page.local.tell?.();
   addEventListener("pagehide", leave);

@@ -71,7 +71,7 @@ def when_state(
         "high": high - 1,
         "ends": [first, last],
         "bars": bars,
-        "says": "last half year with captures" if is_default else length_text(last - first + 1),
+        "caption": "last half year with captures" if is_default else length_text(last - first + 1),
     }
 
 
@@ -101,10 +101,10 @@ def filters_state(state: CaptureState, *, was_searched: bool) -> dict[str, Any]:
     """Return the filters: for each its range, its bars and its text."""
     total, kept = len(state.captures), int(state.keep.sum())
     if not total:
-        titles = [{"name": name, "title": title, "bars": [], "says": "", "off": True} for name, title in _TITLES.items()]
+        titles = [{"name": name, "title": title, "bars": [], "caption": "", "off": True} for name, title in _TITLES.items()]
         return {
             "off": True,
-            "says": "nothing to filter" if was_searched else "after the first search",
+            "caption": "nothing to filter" if was_searched else "after the first search",
             "facets": titles,
             "more": [],
         }
@@ -114,7 +114,7 @@ def filters_state(state: CaptureState, *, was_searched: bool) -> dict[str, Any]:
     owned = _owned_state(state)
     return {
         "off": False,
-        "says": f"{kept:,} of {total:,} left",
+        "caption": f"{kept:,} of {total:,} left",
         "active": bool(state.filters),
         "facets": shown,
         "more": [one for one in facets if one["name"] not in _TITLES],
@@ -128,7 +128,7 @@ def facet_state(facet: Facet, state: CaptureState, bars: list[float] | None = No
     title = _TITLES.get(facet.name, facet.title)
     if facet.kind == "choice":
         options = [{"name": name, "on": chosen is None or name in chosen} for name in facet.options]
-        return {"name": facet.name, "title": title, "kind": "choice", "options": options, "says": f"{state.count(facet):,}"}
+        return {"name": facet.name, "title": title, "kind": "choice", "options": options, "caption": f"{state.count(facet):,}"}
     read = day_of if facet.kind == "dates" else float
     ends = [facet.low, facet.high] if chosen is None else [read(end) for end in chosen]
     return {
@@ -141,7 +141,7 @@ def facet_state(facet: Facet, state: CaptureState, bars: list[float] | None = No
         "ends": ends,
         "bars": bars_of(facet, state) if bars is None else bars,
         "unit": facet.unit,
-        "says": "" if facet.kind == "dates" else range_text(ends[0], ends[1], facet.unit),
+        "caption": "" if facet.kind == "dates" else range_text(ends[0], ends[1], facet.unit),
         "cloud": facet.name == "aoi:cloud_cover",
     }
 

@@ -18,18 +18,18 @@ from scenecart._captures.frame import assets
 from scenecart._geo.unwrap import unwrapped_if_narrower
 from scenecart._imagery.budget import unpacked_bytes
 from scenecart._imagery.fill import LEAST_FILL, fill_of, is_bright, without_fill
-from scenecart._imagery.mercator import to_mercator
-from scenecart._imagery.picture import decode, unpacked_size
-from scenecart._imagery.picture_place import (
+from scenecart._imagery.georeference import (
     DEGREES,
     EDGE_PARTS,
     MERCATOR,
-    PicturePlace,
+    Georeference,
     apply_matrix,
-    place_by_matrix,
+    georeference_by_matrix,
     project,
     transformer_to,
 )
+from scenecart._imagery.mercator import to_mercator
+from scenecart._imagery.picture import decode, unpacked_size
 from scenecart.exceptions import ScenecartError
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ _OVERVIEW_ROLES = frozenset({"overview", "thumbnail", "quicklook"})
 APPROXIMATE = "Placed approximately"
 
 
-def place_picture(
+def georeference_picture(
     picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any], fill: Mask | None = None
-) -> PicturePlace | None:
+) -> Georeference | None:
     """Find the place of a quicklook by its georeference, or else by its fill; None if the capture has no usable footprint.
 
     Parameters
@@ -108,7 +108,7 @@ def _candidates(
     valid: Mask,
     *,
     agreement: Callable[[Mask, Mask], float] | None = None,
-) -> list[tuple[float, PicturePlace]]:
+) -> list[tuple[float, Georeference]]:
     """Return the ways of placing a picture, each with how well it agrees with where the picture has no fill."""
     frame = _frame_by_corners(picture, footprint)
     found = [] if frame is None else [(float(valid.mean()), frame)]
@@ -117,7 +117,7 @@ def _candidates(
     return found
 
 
-def _differ(first: PicturePlace, second: PicturePlace) -> bool:
+def _differ(first: Georeference, second: Georeference) -> bool:
     """Return whether two places of a picture differ by more than two percent of its size anywhere on the ground."""
     west, south, east, north = second.bounds
     x, y = np.meshgrid(np.linspace(west, east, 5), np.linspace(south, north, 5))
@@ -126,9 +126,9 @@ def _differ(first: PicturePlace, second: PicturePlace) -> bool:
     return not np.nanmax(apart, initial=0.0) < _SAME_PLACE
 
 
-def placed_quicklook(
+def georeferenced_quicklook(
     content: bytes, capture: Mapping[str, Any] | pd.Series[Any], side: int | None = None
-) -> tuple[Image.Image, PicturePlace] | None:
+) -> tuple[Image.Image, Georeference] | None:
     """Decode a quicklook, find its place and make its fill transparent; None if it is no picture, or has no place.
 
     Parameters
@@ -145,7 +145,7 @@ def placed_quicklook(
         if picture is None:
             return None
         fill = fill_of(picture)
-        place = place_picture(picture, capture, fill)
+        place = georeference_picture(picture, capture, fill)
         footprint = _unwrapped(capture.get("geometry"))
         if place is None or footprint is None:
             return None
@@ -153,7 +153,7 @@ def placed_quicklook(
         return without_fill(picture, _drawn(outline, place.size, fill.shape), fill), place
 
 
-def _stated_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any]) -> PicturePlace | None:
+def _stated_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any]) -> Georeference | None:
     """Return the place that the catalog states for the quicklook itself: ``proj:transform`` and ``proj:shape`` of its asset."""
     try:
         found = assets(capture)
@@ -181,7 +181,7 @@ def _stated_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[A
         if abs(np.linalg.det(to_ground)) < 1e-30:  # noqa: PLR2004  # not invertible
             continue
         frame = _rectangle(picture.size)
-        return place_by_matrix(picture.size, code, np.linalg.inv(to_ground), apply_matrix(to_ground, frame), "georeference")
+        return georeference_by_matrix(picture.size, code, np.linalg.inv(to_ground), apply_matrix(to_ground, frame), "georeference")
     return None
 
 
@@ -208,7 +208,7 @@ def _north_up(
     valid: NDArray[np.bool_],
     grid: tuple[str, tuple[float, ...] | None],
     agreement: Callable[[Mask, Mask], float],
-) -> list[tuple[float, PicturePlace]]:
+) -> list[tuple[float, Georeference]]:
     """Return the picture laid north up on a grid, with the agreement of its fill; also with margins around the footprint."""
     crs, box = grid
     outline = project(_outline(footprint), crs)
@@ -226,11 +226,11 @@ def _north_up(
         ]
     )
     expected = _drawn(apply_matrix(matrix, outline), picture.size, valid.shape)
-    found = [(agreement(expected, valid), place_by_matrix(picture.size, crs, matrix, outline, "north-up"))]
+    found = [(agreement(expected, valid), georeference_by_matrix(picture.size, crs, matrix, outline, "north-up"))]
     moved = None if box is not None else _fitted(matrix, expected, valid, picture.size)
     if moved is not None:
         again = _drawn(apply_matrix(moved, outline), picture.size, valid.shape)
-        found.append((agreement(again, valid), place_by_matrix(picture.size, crs, moved, outline, "north-up")))
+        found.append((agreement(again, valid), georeference_by_matrix(picture.size, crs, moved, outline, "north-up")))
     return found
 
 
@@ -257,7 +257,7 @@ def _moments(counts: NDArray[Any]) -> tuple[float, float]:
     return mean, float(np.sqrt((counts * (positions - mean) ** 2).sum() / counts.sum()))
 
 
-def _frame_by_corners(picture: Image.Image, footprint: BaseGeometry) -> PicturePlace | None:
+def _frame_by_corners(picture: Image.Image, footprint: BaseGeometry) -> Georeference | None:
     """Return the picture laid on the corners of its footprint; its note states why that is not certain.
 
     The order of the vertices is no evidence, since catalogs start and wind rings in any way. A quicklook is taken to be more or
@@ -295,7 +295,7 @@ def _frame_by_corners(picture: Image.Image, footprint: BaseGeometry) -> PictureP
     matrix = _perspective(ordered, _rectangle(picture.size))
     if matrix is None:
         return None
-    place = place_by_matrix(picture.size, crs, matrix, ordered[[0, 1, 2, 3, 0]], "corners")
+    place = georeference_by_matrix(picture.size, crs, matrix, ordered[[0, 1, 2, 3, 0]], "corners")
     return replace(place, is_sure=is_sure, note=why)
 
 

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from scenecart._util.remembered import Remembered
+from scenecart._util.cached_value import CachedValue
 
 
 def test_remembered_value_is_read_again_when_it_is_too_old():
     """Within its time a value is read once, and afterwards anew."""
     now, read = [0.0], []
-    value = Remembered(lambda: read.append(now[0]) or len(read), 60.0, clock=lambda: now[0])
+    value = CachedValue(lambda: read.append(now[0]) or len(read), 60.0, clock=lambda: now[0])
     found = []
     for now[0] in (0.0, 60.0, 60.1, 120.0):
         found.append(value.get())
@@ -24,7 +24,7 @@ def test_remembered_value_is_read_again_when_it_is_too_old():
 def test_forgotten_value_is_read_again():
     """After `forget`, the next call reads, however new the value was."""
     values = iter((1, 2))
-    value = Remembered(lambda: next(values), 60.0, clock=lambda: 0.0)
+    value = CachedValue(lambda: next(values), 60.0, clock=lambda: 0.0)
     assert value.get() == 1
     value.forget()
     assert value.get() == 2
@@ -40,7 +40,7 @@ def test_failed_reading_is_not_remembered():
             raise answer
         return answer
 
-    value = Remembered(read, 60.0, clock=lambda: 0.0)
+    value = CachedValue(read, 60.0, clock=lambda: 0.0)
     with pytest.raises(ValueError, match="down"):
         value.get()
     assert value.get() == "up"
@@ -56,7 +56,7 @@ def test_threads_that_ask_at_once_share_one_reading():
         read.append(1)
         return read
 
-    value = Remembered(slow, 60.0, clock=lambda: 0.0)
+    value = CachedValue(slow, 60.0, clock=lambda: 0.0)
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(value.get) for _ in range(4)]
         assert started.wait(10)

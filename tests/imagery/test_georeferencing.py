@@ -17,8 +17,8 @@ from shapely.geometry import shape
 
 from _pictures import capture, coded, error_of, inner_points, north_up, turned
 from conftest import SHARED_DATA
+from scenecart._imagery.georeferencing import georeference_picture, georeferenced_quicklook
 from scenecart._imagery.mercator import HALF_WORLD, from_mercator, to_mercator
-from scenecart._imagery.placing import place_picture, placed_quicklook
 from scenecart.sandbox._data.imagery import Scene, grid_of, projected_area, quicklook
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def test_place_picture_frame_lies_on_the_corners(tilt: float, wide: float, high:
     truth = np.array([[0, 0], [picture.width, 0], [picture.width, picture.height], [0, picture.height]])
     for start in range(4):
         for step in (1, -1):
-            place = place_picture(picture, capture(shapely.Polygon(np.roll(corners, start, 0)[::step])))
+            place = georeference_picture(picture, capture(shapely.Polygon(np.roll(corners, start, 0)[::step])))
             assert place is not None
             assert place.method == "corners"
             assert place.note.startswith("Placed approximately")
@@ -47,7 +47,7 @@ def test_place_picture_frame_lies_on_the_corners(tilt: float, wide: float, high:
 
 def test_place_picture_square_turned_by_45_degrees_is_not_sure():
     """A square frame that is turned by 45 degrees looks the same as its neighbours, and says so."""
-    place = place_picture(coded(300, 300), capture(shapely.Polygon(turned(45, 12, 12))))
+    place = georeference_picture(coded(300, 300), capture(shapely.Polygon(turned(45, 12, 12))))
     assert place is not None
     assert not place.is_sure
     assert "not certain" in place.note
@@ -56,7 +56,7 @@ def test_place_picture_square_turned_by_45_degrees_is_not_sure():
 def test_place_picture_of_a_box_is_sure_either_way():
     """Where a footprint is a box, the frame and the scene laid north up are the same place, which is sure."""
     for picture in (coded(300, 300), coded(1, 1)):
-        place = place_picture(picture, capture(shapely.box(150, -17.5, 151, -16.5)))
+        place = georeference_picture(picture, capture(shapely.box(150, -17.5, 151, -16.5)))
         assert place is not None
         assert place.is_sure
         assert "may also" not in place.note
@@ -71,7 +71,7 @@ def test_place_picture_of_the_sandbox_is_right(layout: str, kind: str):
         corners = turned(random.uniform(5, 20), 30, 30 * random.uniform(1, 1.5), random.uniform(-170, 170), random.uniform(-60, 60))
         footprint = shapely.Polygon(corners)
         content = quicklook(Scene(f"a{seed}", 20.0, footprint, 1.7e9), 256, layout, kind)
-        placed = placed_quicklook(content, capture(footprint))
+        placed = georeferenced_quicklook(content, capture(footprint))
         assert placed is not None
         place = placed[1]
         assert place.is_sure
@@ -96,7 +96,7 @@ def test_place_picture_north_up_is_found_by_its_fill(crs: str, fill: tuple[int, 
     """A scene laid north up with black, white or transparent fill is placed on its grid, and is sure."""
     footprint = shapely.Polygon(turned(14, 60, 60))
     picture, position = north_up(footprint, crs, fill=fill)
-    place = place_picture(picture, capture(footprint))
+    place = georeference_picture(picture, capture(footprint))
     assert place is not None
     assert (place.method, place.is_sure) == ("north-up", True)
     points = inner_points(footprint)
@@ -107,7 +107,7 @@ def test_place_picture_polar_scene_is_found_by_its_fill():
     """A scene near a pole that is laid on a polar grid is placed on it."""
     footprint = shapely.Polygon(turned(20, 120, 120, longitude=20, latitude=78))
     picture, position = north_up(footprint, "EPSG:3413")
-    place = place_picture(picture, capture(footprint))
+    place = georeference_picture(picture, capture(footprint))
     assert place is not None
     assert (place.method, place.is_sure) == ("north-up", True)
     points = inner_points(footprint)
@@ -120,7 +120,7 @@ def test_place_picture_dark_water_beside_the_fill_is_no_frame():
     picture, position = north_up(footprint, "EPSG:32756")
     pixels = np.array(picture)
     pixels[:180, :, :3] = np.minimum(pixels[:180, :, :3], 3)
-    place = place_picture(Image.fromarray(pixels), capture(footprint))
+    place = georeference_picture(Image.fromarray(pixels), capture(footprint))
     assert place is not None
     assert (place.method, place.is_sure) == ("north-up", True)
     points = inner_points(footprint)
@@ -133,7 +133,7 @@ def test_place_picture_clouds_in_three_corners_are_no_fill():
     pixels = np.array(coded(240, 360))
     for rows, columns in ((slice(0, 90), slice(0, 200)), (slice(250, 360), slice(0, 90)), (slice(280, 360), slice(150, 240))):
         pixels[rows, columns, :3] = 255
-    place = place_picture(Image.fromarray(pixels), capture(shapely.Polygon(corners)))
+    place = georeference_picture(Image.fromarray(pixels), capture(shapely.Polygon(corners)))
     assert place is not None
     assert (place.method, place.is_sure) == ("corners", True)
     assert error_of(place, corners, np.array([[0, 0], [240, 0], [240, 360], [0, 360]])).max() < 1
@@ -155,7 +155,7 @@ def test_place_picture_grid_of_the_catalog_is_preferred():
     columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     pixels = np.array(coded(width, height))
     pixels[~shapely.contains_xy(inside, columns, rows)] = (0, 0, 0, 255)
-    place = place_picture(Image.fromarray(pixels), capture(footprint, **{"proj:code": "EPSG:32756", "proj:bbox": box}))
+    place = georeference_picture(Image.fromarray(pixels), capture(footprint, **{"proj:code": "EPSG:32756", "proj:bbox": box}))
     assert place is not None
     assert place.is_sure
     points = inner_points(footprint)
@@ -167,7 +167,7 @@ def test_place_picture_georeference_of_its_asset_is_exact():
     asset = {"href": "a.png", "roles": ["overview"], "proj:epsg": 32756, "proj:shape": [200, 100]}
     asset["proj:transform"] = [30, 0, 300_000, 0, -30, 6_250_000]
     footprint = shapely.Polygon(turned(14, 3, 6))
-    place = place_picture(coded(50, 100), capture(footprint, assets=json.dumps({"quicklook": asset})))
+    place = georeference_picture(coded(50, 100), capture(footprint, assets=json.dumps({"quicklook": asset})))
     assert place is not None
     assert (place.method, place.is_sure, place.note) == ("georeference", True, "")
     to_degrees = pyproj.Transformer.from_crs(32756, 4326, always_xy=True)
@@ -186,7 +186,7 @@ def test_place_picture_antimeridian_is_one_picture():
             ),
         ]
     )
-    place = place_picture(coded(300, 300), capture(split))
+    place = georeference_picture(coded(300, 300), capture(split))
     assert place is not None
     west, _, east, _ = place.bounds
     assert west < HALF_WORLD < east < west + 100_000
@@ -202,7 +202,7 @@ def test_place_picture_antimeridian_is_one_picture():
 )
 def test_place_picture_footprint_unusable_has_no_place(footprint: Any):
     """A capture without a usable footprint has no place, and is no error."""
-    assert place_picture(coded(20, 20), capture(footprint)) is None
+    assert georeference_picture(coded(20, 20), capture(footprint)) is None
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_place_picture_footprint_unusable_has_no_place(footprint: Any):
 def test_place_picture_metadata_unusable_is_placed_by_evidence(values: dict[str, Any]):
     """Wrong words of a catalog about the grid do not prevent that the picture is placed by its corners."""
     corners = turned(14, 12, 12)
-    place = place_picture(coded(200, 200), capture(shapely.Polygon(corners), **values))
+    place = georeference_picture(coded(200, 200), capture(shapely.Polygon(corners), **values))
     assert place is not None
     truth = np.array([[0, 0], [200, 0], [200, 200], [0, 200]])
     assert error_of(place, corners, truth).max() < 1
@@ -231,7 +231,7 @@ def test_place_picture_metadata_unusable_is_placed_by_evidence(values: dict[str,
 def test_place_picture_tiny_is_no_error(side: int):
     """A picture of a few pixels is placed or not, without an error."""
     for picture in (coded(side, side), Image.new("RGBA", (side, side)), Image.new("RGBA", (side, 400))):
-        place = place_picture(picture, capture(shapely.Polygon(turned(14, 12, 12))))
+        place = georeference_picture(picture, capture(shapely.Polygon(turned(14, 12, 12))))
         assert place is None or place.northing(picture).width > 0
 
 
@@ -243,18 +243,18 @@ def test_placed_quicklook_keeps_dark_water_at_the_edge():
     for picture, share in ((Image.fromarray(frame), 0.0), (north_up(footprint, "EPSG:32756")[0], 0.3)):
         stream = io.BytesIO()
         picture.save(stream, "PNG")
-        found = placed_quicklook(stream.getvalue(), capture(footprint))
+        found = georeferenced_quicklook(stream.getvalue(), capture(footprint))
         assert found is not None
         assert (np.asarray(found[0])[..., 3] == 0).mean() == pytest.approx(share, abs=0.06)
 
 
 def test_placed_quicklook_no_picture_is_none():
     """Bytes that are no picture have no place."""
-    assert placed_quicklook(b"<svg/>", capture(shapely.box(0, 0, 1, 1))) is None
+    assert georeferenced_quicklook(b"<svg/>", capture(shapely.box(0, 0, 1, 1))) is None
     stream = io.BytesIO()
     coded(40, 40).save(stream, "PNG")
-    assert placed_quicklook(stream.getvalue(), capture(None)) is None
-    found = placed_quicklook(stream.getvalue(), capture(shapely.box(0, 0, 1, 1)))
+    assert georeferenced_quicklook(stream.getvalue(), capture(None)) is None
+    found = georeferenced_quicklook(stream.getvalue(), capture(shapely.box(0, 0, 1, 1)))
     assert found is not None
     assert from_mercator(np.array([found[1].bounds[:2]])).round(6).tolist() == [[0.0, 0.0]]
 
@@ -277,7 +277,7 @@ def _truth(scene: str) -> tuple[Image.Image, Any, NDArray[np.float64], NDArray[n
 def test_place_picture_real_quicklook_is_within_pixels(scene: str):
     """Real quicklooks, north up with black fill, are placed within 9 of 1,024 pixels, and are sure."""
     picture, footprint, degrees, truth = _truth(scene)
-    place = place_picture(picture, capture(footprint))
+    place = georeference_picture(picture, capture(footprint))
     assert place is not None
     assert (place.method, place.is_sure) == ("north-up", True)
     assert np.median(error_of(place, degrees, truth)) < 6
@@ -290,7 +290,7 @@ def test_place_picture_real_frame_is_within_pixels(scene: str):
     """The frames that were cut out of real quicklooks are placed by their corners within 10 of 800 pixels, for any ring."""
     picture, footprint, degrees, truth = _truth(scene)
     ring = shapely.get_coordinates(footprint)[:4]
-    grid = place_picture(picture, capture(footprint))
+    grid = georeference_picture(picture, capture(footprint))
     assert grid is not None
     # the ring begins in the north, and the scenes are turned clockwise by up to 30 degrees
     order = grid.to_pixels(to_mercator(ring))
@@ -302,7 +302,7 @@ def test_place_picture_real_frame_is_within_pixels(scene: str):
     matrix = np.linalg.solve(np.column_stack([order, np.ones(4)])[:3], np.array([[0, 0], [side, 0], [side, side]], dtype=float))
     expected = np.column_stack([truth, np.ones(len(truth))]) @ matrix
     for start in range(4):
-        place = place_picture(frame, capture(shapely.Polygon(np.roll(ring, start, 0)[:: 1 if start % 2 else -1])))
+        place = georeference_picture(frame, capture(shapely.Polygon(np.roll(ring, start, 0)[:: 1 if start % 2 else -1])))
         assert place is not None
         assert place.method == "corners"
         assert error_of(place, degrees, expected).max() < 14

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Remembered(Generic[T]):
+class CachedValue(Generic[T]):
     """A value that is read when it is needed, and again once it is too old. Threads that need it meanwhile wait for it.
 
     Parameters
@@ -25,7 +25,7 @@ class Remembered(Generic[T]):
 
     Examples
     --------
-    >>> names = Remembered(lambda: ["aurora"], 60.0, clock=lambda: 0.0)
+    >>> names = CachedValue(lambda: ["aurora"], 60.0, clock=lambda: 0.0)
     >>> names.get() is names.get()
     True
     """

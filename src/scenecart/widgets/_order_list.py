@@ -22,8 +22,8 @@ from scenecart.widgets._jobs import LOCK, Job, Runner, synchronized
 from scenecart.widgets._notes import Note, failure_note
 from scenecart.widgets._order_entry import AGAIN, CANCEL, Entry
 from scenecart.widgets._order_files import OrderFile, files_by_order
+from scenecart.widgets._order_placer import OrderPlacer
 from scenecart.widgets._order_reading import list_orders, settle_orders
-from scenecart.widgets._placing import Placing
 from scenecart.widgets._purchase import STANDARD
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from scenecart._orders.notice import Notice
     from scenecart._orders.order import Order
     from scenecart.client import Client
-    from scenecart.widgets._order_reading import Found
+    from scenecart.widgets._order_reading import OrderSnapshot
 
 _PROGRESS_SECONDS = 0.1
 # how often, and for how many open orders, the number of arrived items is requested
 _ARRIVALS_SECONDS, _MOST_ARRIVALS = 4.0, 5
 
 
-class OrderBook(t.HasTraits):
+class OrderList(t.HasTraits):
     """Orders, and the actions on each.
 
     Parameters
@@ -94,7 +94,7 @@ class OrderBook(t.HasTraits):
         self.unknown_reasons: tuple[str, ...] = ()
         self.is_checking = False
         self._buying: Entry | None = None
-        self.placing = None if client is None else Placing(client, runner, self._bought, self.touch, "again")
+        self.placer = None if client is None else OrderPlacer(client, runner, self._bought, self.touch, "again")
         self.follow(orders)
 
     @property
@@ -182,14 +182,14 @@ class OrderBook(t.HasTraits):
     def buy_again(self, order_id: str, total_credits: int) -> None:
         """Buy the same again at the displayed price. This spends money; once for each order that it repeats."""
         entry = self._entries[order_id]
-        if self.placing is None or entry.again is None or entry.question != AGAIN or entry.again.total_credits != total_credits:
+        if self.placer is None or entry.again is None or entry.question != AGAIN or entry.again.total_credits != total_credits:
             return
         order = entry.order
         purpose = f"again after order {order.id}"
-        if self.placing.place(entry.again, order.project, order.license_type or STANDARD, owned="buy", again=purpose):
+        if self.placer.place(entry.again, order.project, order.license_type or STANDARD, owned="buy", again=purpose):
             self._buying = entry
             entry.question = ""
-            self.placing.refused = lambda _: setattr(entry, "note", self.placing.note if self.placing else None)
+            self.placer.refused = lambda _: setattr(entry, "note", self.placer.note if self.placer else None)
             self.touch()
 
     @synchronized
@@ -279,7 +279,7 @@ class OrderBook(t.HasTraits):
             self.orders = orders
 
     def _poll_orders(self, job: Job) -> None:
-        """Request the states of orders until all are finished, or the book is closed."""
+        """Request the states of orders until all are finished, or the order_list is closed."""
         outage = Outage(time.monotonic, lambda notice: self._show_notice(job, notice))
         for pause in pauses(self._poll):
             wanted = pause
@@ -314,7 +314,7 @@ class OrderBook(t.HasTraits):
             self.note = Note("warn" if is_out else "good", notice.message, code=notice.code)
             self.touch()
 
-    def _show_found(self, found: Found) -> None:
+    def _show_found(self, found: OrderSnapshot) -> None:
         self.is_checking = False
         self.as_of = datetime.now(UTC)
         self.unknown, self.unknown_of_others, self.unknown_reasons = found.unknown, found.others, found.reasons

@@ -7,8 +7,8 @@ import pytest
 import shapely
 
 from _pictures import capture, coded, turned
-from scenecart._imagery.picture_place import DEGREES, MERCATOR, project, transformer_to
-from scenecart._imagery.placing import place_picture
+from scenecart._imagery.georeference import DEGREES, MERCATOR, project, transformer_to
+from scenecart._imagery.georeferencing import georeference_picture
 
 
 @pytest.mark.parametrize("size", [200, 50, 7])
@@ -16,7 +16,7 @@ def test_warp_part_shows_the_right_colours(size: int):
     """A part of a picture, at any size, has at each pixel the colour of that place."""
     corners = turned(20, 12, 12)
     picture = coded(600, 600)
-    place = place_picture(picture, capture(shapely.Polygon(corners)))
+    place = georeference_picture(picture, capture(shapely.Polygon(corners)))
     assert place is not None
     west, south, east, north = place.bounds
     third = (east - west) / 3
@@ -34,7 +34,7 @@ def test_warp_part_shows_the_right_colours(size: int):
 def test_warp_beyond_the_picture_is_transparent():
     """Where there is no picture, the result is transparent."""
     picture = coded(100, 100)
-    place = place_picture(picture, capture(shapely.box(10, 10, 11, 11)))
+    place = georeference_picture(picture, capture(shapely.box(10, 10, 11, 11)))
     assert place is not None
     west, south, east, north = place.bounds
     beside = (east + 1_000, south, east + 1_000 + (east - west), north)

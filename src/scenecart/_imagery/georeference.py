@@ -27,7 +27,7 @@ _CELL_PIXELS = 32
 
 
 @dataclass(frozen=True)
-class PicturePlace:
+class Georeference:
     """The place of a picture on the ground.
 
     Attributes
@@ -108,7 +108,7 @@ class PicturePlace:
         return self.warp(picture, self.bounds, width, height)
 
 
-def place_by_matrix(size: tuple[int, int], crs: str, matrix: Points, outline: Points, method: str) -> PicturePlace:
+def georeference_by_matrix(size: tuple[int, int], crs: str, matrix: Points, outline: Points, method: str) -> Georeference:
     """Return a place; its bounds are those of the outline, which is in the CRS, densified so that they hold in EPSG:3857."""
     points = shapely.get_coordinates(
         shapely.segmentize(shapely.LineString(outline), max(np.ptp(outline, 0).max() / EDGE_PARTS, 1e-9))
@@ -117,7 +117,7 @@ def place_by_matrix(size: tuple[int, int], crs: str, matrix: Points, outline: Po
     finite = mercator[np.isfinite(mercator).all(1)]
     (west, south), (east, north) = (finite.min(0), finite.max(0)) if len(finite) else ((0.0, 0.0), (1.0, 1.0))
     bounds = (float(west), float(south), float(east), float(north))
-    return PicturePlace(size, bounds, method, is_sure=True, note="", _crs=crs, _matrix=matrix)
+    return Georeference(size, bounds, method, is_sure=True, note="", _crs=crs, _matrix=matrix)
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""Accounts of an organization: the cost of its orders, as the service lists them."""
+"""Totals of what orders of an organization cost in a period, from the service's list of orders."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def start_of(per: str, moment: dt.datetime) -> dt.datetime:
     return day if per == "day" else day.replace(day=1)
 
 
-class Books:
+class OrderTotals:
     """Reads the orders of an organization for sums of money.
 
     Parameters

@@ -24,7 +24,7 @@ _CHECK_PAUSES = (3.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 _MOST_CHECKS, _TICK = 60, 0.25
 
 
-class Placing:
+class OrderPlacer:
     """Places one estimate at a time in the background.
 
     Parameters

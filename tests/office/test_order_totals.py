@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from scenecart._office.books import start_of
+from scenecart._office.order_totals import start_of
 
 MOMENT = dt.datetime(2024, 5, 6, 7, 8, tzinfo=dt.UTC)
 
