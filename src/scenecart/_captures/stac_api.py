@@ -143,11 +143,6 @@ class StacApi:
         if self._urls and not self._client.conforms_to("ITEM_SEARCH"):
             self._client.add_conforms_to("ITEM_SEARCH")
 
-    @property
-    def is_searchable(self) -> bool:
-        """Whether the API has a search endpoint."""
-        return bool(self._urls)
-
     def promises(self, extension: str) -> bool:
         """Return whether the API promises an extension, such as ``"QUERY"``, ``"FILTER"``, ``"SORT"`` or ``"FIELDS"``."""
         return bool(self._client.conforms_to(extension))

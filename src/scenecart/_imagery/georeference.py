@@ -1,4 +1,4 @@
-"""The place of a picture on the ground: a CRS, and a perspective from it to the pixels."""
+"""The georeference of a picture: a CRS, and a perspective transformation from it to pixels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CELL_PIXELS = 32
 
 @dataclass(frozen=True)
 class Georeference:
-    """The place of a picture on the ground.
+    """The georeference of a picture: its CRS, its bounds and the transformation to pixels.
 
     Attributes
     ----------

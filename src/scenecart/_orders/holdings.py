@@ -158,12 +158,12 @@ class HoldingReader:
             )
         elif listing.obstacle:
             warn(f"{listing.obstacle} Owned captures may be missing.", code="owned_list_incomplete", hint="Try again in a moment.")
-        unstated = sum(1 for one in every if not one.grounds and one.record.phase != ENDED)
-        if unstated:
+        unknown = sum(1 for one in every if not one.grounds and one.record.phase != ENDED)
+        if unknown:
             self._warn_once(
                 "owned_captures_unknown",
-                f"The service does not state the captures of {pluralize(unstated, 'order')}: what {'it' if unstated == 1 else 'they'} "
-                f"{'holds' if unstated == 1 else 'hold'} is not known.",
+                f"The service does not state the captures of {pluralize(unknown, 'order')}: what {'it' if unknown == 1 else 'they'} "
+                f"{'holds' if unknown == 1 else 'hold'} is not known.",
             )
 
     def _warn_once(self, code: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Keeps what was read for a while."""
+"""A value that is read once and cached for a number of seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class CachedValue(Generic[T]):
-    """A value that is read when it is needed, and again once it is too old. Threads that need it meanwhile wait for it.
+    """A cached value: read on first use, and again once it is older than a limit. Threads share one read, and wait for it.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ class SqliteLock:
 
 
 class ForkAware(Protocol):
-    """Something with locks of its own."""
+    """An object that has locks."""
 
     def after_fork(self) -> None:
         """Replace the locks in the forked process, where the threads that hold them do not exist."""
