@@ -86,7 +86,7 @@ class Client(PurchaseMethods, TeamMethods):
     price_seconds
         How old an estimate may be, in seconds, before placing requests its price again. Default 0: always.
     owned_share
-        The share of a capture's ground (0–1) from which on it counts as owned already when a cart is placed. Default 0.1; shares
+        The share of a capture's area (0–1) from which on it counts as owned already when a cart is placed. Default 0.1; shares
         below 0.01 never count.
     budgets
         A TOML file of budgets that a team shares; see :meth:`budget`. Default: ``SCENECART_BUDGETS``, else none.

@@ -523,10 +523,10 @@ class AlreadyOwned(PlacementError):
     ----------
     owned : geopandas.GeoDataFrame
         One row for each capture and order: ``id``, ``host``, ``collection``, ``order``, ``project``, ``license_type``, ``status``,
-        ``ordered`` (UTC), ``share`` (0–1 of the capture's ground; missing if the service does not state it), ``km2`` and
-        ``geometry`` (the shared ground, EPSG:4326).
+        ``ordered`` (UTC), ``share`` (0–1 of the capture's area; missing if the service does not state it), ``km2`` and
+        ``geometry`` (the shared area, EPSG:4326).
     certain : bool
-        Whether the orders certainly hold this ground; False if the service does not state enough to tell.
+        Whether the orders certainly contain this area; False if the service does not state enough to tell.
     """
 
     owned: gpd.GeoDataFrame

@@ -1,4 +1,4 @@
-"""What of captures is owned already: shares of ground, and the rest of a cart."""
+"""What of captures is owned already: shares of the area, and the rest of a cart."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_remaining_drops_slivers():
 
 
 def test_remaining_in_several_parts_is_one_multipolygon():
-    """What is left on both sides of owned ground is one geometry of two parts."""
+    """What is left on both sides of an owned area is one geometry of two parts."""
     frame = captures(box(0, 0, 3, 1))
     left = remaining(frame, frame.geometry.to_numpy(), owned(("c0", "A", box(1, -1, 2, 2))))
     (ground,) = left.ground.values()
@@ -225,8 +225,8 @@ def test_cart_with_left_ground_buys_it_alone():
     assert rest.clipped().iloc[0].equals(box(1, 0, 2, 1))
     assert (rest.leaves_out_owned, whole.leaves_out_owned) == (True, False)
     assert rest != whole
-    assert repr(rest) == "Cart(2 captures, whole footprints, without owned ground)"
-    assert "without owned ground" in rest._repr_html_()
+    assert repr(rest) == "Cart(2 captures, whole footprints, without owned areas)"
+    assert "without owned areas" in rest._repr_html_()
     assert not rest.remove("c0").leaves_out_owned
     assert rest.remove("c1").add(frame) == rest
 

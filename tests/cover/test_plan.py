@@ -232,7 +232,7 @@ def owner(box: Sandbox, tmp_path: Path) -> Iterator[scenecart.Client]:
 
 
 def test_cover_with_owned_captures_buys_only_the_rest(owner: scenecart.Client, found: gpd.GeoDataFrame):
-    """Owned ground is covered at no cost: the plan covers the rest, and its cart shares no ground with what is owned."""
+    """Owned areas are covered at no cost: the plan covers the rest, and its cart does not overlap what is owned."""
     first = owner.cover(found, COAST, min_coverage=0.5, max_captures=1)
     assert 0 < first.coverage < 0.9
     first.estimate.place()

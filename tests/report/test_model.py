@@ -59,24 +59,24 @@ def test_contents_of_an_estimate_say_how_many_captures_the_price_is_for(scripted
 
 
 @pytest.mark.parametrize("suffix", ["html", "md", "pdf", "xlsx"])
-def test_report_tells_area_charged_from_ground(scripted: ScriptedClient, tmp_path: Path, suffix: str):
-    """Of captures that overlap, the sum that is charged and the ground that they cover together both have their name."""
+def test_report_distinguishes_area_charged_from_area_covered(scripted: ScriptedClient, tmp_path: Path, suffix: str):
+    """Of captures that overlap, the sum that is charged and the area that they cover together both have their name."""
     twice = scripted.estimate(feature("first"), feature("second"))
     text = report_text(twice.to_report(tmp_path / f"quote.{suffix}")).replace("\u00a0", " ")
-    ground = contents_of(twice).area_km2
-    assert ground < contents_of(twice).charged_km2 == 243.0
+    covered = contents_of(twice).area_km2
+    assert covered < contents_of(twice).charged_km2 == 243.0
     assert "km² charged" in text
-    assert all(word in text for word in (["Area charged", "Ground covered"] if suffix == "xlsx" else ["243 km²", "km² of ground"]))
+    assert all(word in text for word in (["Area charged", "Area covered"] if suffix == "xlsx" else ["243 km²", "km² covered"]))
 
 
-def test_report_without_km2_of_the_service_has_the_ground_alone(scripted: ScriptedClient):
-    """If the service measures no area, and in a cart without a price, there is only the ground."""
+def test_report_without_km2_of_the_service_has_only_the_area_covered(scripted: ScriptedClient):
+    """If the service measures no area, and in a cart without a price, there is only the area covered."""
     response = price_answer("first")
     response["groups"][0].pop("aoi_km2")
     unmeasured = contents_of(scripted.estimate(feature("first"), response=response))
     assert unmeasured.charged_km2 is None
     for contents in (unmeasured, contents_of(scripted.cart(feature("first")))):
-        assert {"Area", "Ground covered"} & {name for name, _ in contents.facts} == {"Ground covered"}
+        assert {"Area", "Area covered"} & {name for name, _ in contents.facts} == {"Area covered"}
 
 
 def test_contents_of_a_cart_have_no_time_and_no_price(scripted: ScriptedClient):
@@ -126,7 +126,7 @@ def test_safe_text_cuts_signatures():
 
 
 def test_contents_of_marked_captures_say_how_many_are_owned(scripted: ScriptedClient):
-    """A cart of marked captures says how many are owned; one that leaves owned ground out says that, and has clipped footprints."""
+    """A cart of marked captures says how many are owned; one that leaves owned areas out says that, and has clipped footprints."""
     cart = scripted.cart(feature("first"), feature("second", west=0.05))
     marked = make_cart(cart.captures.assign(owned=[1.0, 0.0]))
     assert dict(contents_of(marked).facts)["Owned"] == "1 of 2 captures is owned already."

@@ -79,7 +79,7 @@ def test_cover_panel_picker_not_a_capture_map_is_refused(client: scenecart.Clien
 
 
 def test_cover_panel_with_owned_ground_plans_the_rest_unless_told_otherwise(tmp_path: Path, display: Callable[[Any], Any]):
-    """Owned ground counts as covered at no cost; without the tick, the area is covered as if nothing was owned."""
+    """Owned areas count as covered at no cost; without the tick, the area is covered as if nothing was owned."""
     with Sandbox() as box:
         box.top_up("analyst", 10**9)
         client = box.client("analyst", home=tmp_path, say=lambda _: None)

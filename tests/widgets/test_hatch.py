@@ -1,4 +1,4 @@
-"""Hatching of owned ground."""
+"""Hatching of owned areas."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from scenecart._captures.frame import CRS, concat
 from scenecart._captures.properties import CLOUD_COVER
 from scenecart._captures.times import acquisition_times
 from scenecart._cart.checks import checked_frame, joined_ids, keys_of, orderable_captures, texts_of, with_ids
-from scenecart._cart.owned import count_owned, mark_grounds, remaining
+from scenecart._cart.owned import count_owned, mark_clipped, remaining
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import canonical, clip_each, each_km2, geodesic_km2, geojsons, split_each, union
 from scenecart._util import html
@@ -123,14 +123,14 @@ class Cart(Reportable):
 
     @property
     def leaves_out_owned(self) -> bool:
-        """Whether ground that is owned already is left out of a capture; see :meth:`without_owned`."""
+        """Whether areas that are owned already are left out; see :meth:`without_owned`."""
         return not self._left.keys().isdisjoint(keys_of(self._captures))
 
     @property
     def extent(self) -> str:
         """What is bought of the captures, in a few words."""
         extent = "whole footprints" if self.area is None else f"clipped to an area of {html.km2(self.area.km2)} km²"
-        return f"{extent}, without owned ground" if self.leaves_out_owned else extent
+        return f"{extent}, without owned areas" if self.leaves_out_owned else extent
 
     @property
     def note(self) -> str | None:
@@ -248,14 +248,14 @@ class Cart(Reportable):
         return replace(self, split_by_date=_checked_split(split_by_date))
 
     def without_owned(self, *, ignored: Collection[str] = ()) -> Self:
-        """Return a cart of the ground that is not owned yet. The list of orders is read; nothing is bought.
+        """Return a cart of what is not owned yet. The list of orders is read; nothing is bought.
 
-        Captures that are owned wholly are dropped, and the others are clipped to the ground that no order of the organization
+        Captures that are owned wholly are dropped, and the others are clipped to the area that no order of the organization
         holds. Parts below 0.01 km² are dropped. What is left of a capture can have several parts; it is sent as one multi-part
-        geometry, as for an area of several parts. Captures that may be owned, because the service does not state the ground, stay
+        geometry, as for an area of several parts. Captures that may be owned, because the service does not state the area, stay
         unchanged, with the warning ``owned_ground_unknown``.
 
-        Less ground can cost more, because services have minimum areas: compare the two estimates.
+        A smaller area can cost more, because services have minimum areas: compare the two estimates.
 
         Parameters
         ----------
@@ -286,7 +286,7 @@ class Cart(Reportable):
         owned = self._client.owned(acquired=False)
         left = remaining(self._captures, self._clipped, owned[~owned["order"].isin(list(ignored))])
         captures = self._captures[left.is_kept].reset_index(drop=True)
-        return replace(self, _captures=captures, _left={**self._left, **left.ground})
+        return replace(self, _captures=captures, _left={**self._left, **left.geometries})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the cart to a file, for a colleague to check, price again and approve.
@@ -360,7 +360,7 @@ class Cart(Reportable):
 
     def __repr__(self) -> str:
         extent = "whole footprints" if self.area is None else repr(self.area)
-        rest = ", without owned ground" if self.leaves_out_owned else ""
+        rest = ", without owned areas" if self.leaves_out_owned else ""
         split = ", split by date" if self.split_by_date else ""
         return f"Cart({pluralize(len(self), 'capture')}, {extent}{rest}{split})"
 
@@ -446,17 +446,17 @@ def make_cart(
 
 
 def marked_cart(cart: Cart, owned: gpd.GeoDataFrame) -> Cart:
-    """Return a cart whose captures have the columns ``owned`` and ``owned_by``: what is owned of the ground that it buys.
+    """Return a cart whose captures have the columns ``owned`` and ``owned_by``: what is owned of the area that it buys.
 
     The fingerprint stays the same.
     """
-    return replace(cart, _captures=mark_grounds(cart.captures, cart.clipped().to_numpy(), owned))
+    return replace(cart, _captures=mark_clipped(cart.captures, cart.clipped().to_numpy(), owned))
 
 
 def left_of(cart: Cart) -> dict[CaptureKey, BaseGeometry]:
     """Return what is bought of the captures that are owned in part."""
     keys = set(keys_of(cart.captures))
-    return {key: ground for key, ground in cart._left.items() if key in keys}  # noqa: SLF001  # a function of this module
+    return {key: geometry for key, geometry in cart._left.items() if key in keys}  # noqa: SLF001  # a function of this module
 
 
 def _checked_split(value: Any) -> bool:

@@ -221,7 +221,7 @@ class Estimate(Reportable):
         EstimateIncomplete
             If part of the cart has no price; ``priced_cart()`` returns a cart of the rest.
         AlreadyOwned
-            If a tenth or more of a capture's ground is in an order of the organization, or may be. Nothing was charged.
+            If a tenth or more of a capture's area is in an order of the organization, or may be. Nothing was charged.
         PriceChanged
             If the price has changed since the estimate. Nothing was charged.
         OverLimit

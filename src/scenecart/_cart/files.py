@@ -16,7 +16,7 @@ from shapely.geometry import mapping, shape
 from scenecart._captures.capture_files import to_geojson
 from scenecart._captures.json_columns import is_writable_type
 from scenecart._cart.cart import Cart, left_of, make_cart
-from scenecart._cart.owned import is_ground
+from scenecart._cart.owned import is_valid_rest
 from scenecart._util.files import arrow_buffer, as_path, write_atomic
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.text import clean_text, missing_file_hint
@@ -39,7 +39,7 @@ _MAX_BYTES = 2**30
 
 def save_cart(cart: Cart, path: str | os.PathLike[str], approval: dict[str, Any] | None = None) -> Path:
     """Write a cart to a file, with a signed approval of it if there is one; see ``Cart.save``."""
-    left = [[*key, mapping(ground)] for key, ground in left_of(cart).items()]
+    left = [[*key, mapping(geometry)] for key, geometry in left_of(cart).items()]
     metadata = {
         "version": _VERSION if left else _PLAIN_VERSION,
         "fingerprint": cart.fingerprint,
@@ -167,8 +167,8 @@ def _cart_from(captures: gpd.GeoDataFrame, metadata: dict[str, Any], source: Pat
 
 def _left_in(metadata: dict[str, Any]) -> dict[CaptureKey, BaseGeometry]:
     """Return what is left of captures that are owned in part."""
-    left = {(host, collection, name): shape(ground) for host, collection, name, ground in metadata.get("left", ())}
-    if not all(map(is_ground, left.values())):
+    left = {(host, collection, name): shape(geometry) for host, collection, name, geometry in metadata.get("left", ())}
+    if not all(map(is_valid_rest, left.values())):
         raise ValueError("what is left of a capture must be a polygon")
     return left
 

@@ -1,7 +1,7 @@
-"""What of captures is owned already: shares of their ground, and the ground that is left to buy.
+"""Which part of captures is owned already: shares of their area, and the geometry that is left to buy.
 
-What is owned comes as a table with one row for each capture and order: ``id``, ``host``, ``collection``, ``order`` and
-``geometry``, the bought ground (EPSG:4326), which is None where it is not stated. A purchase whose outcome is not known has no
+Owned captures are a table with one row for each capture and order: ``id``, ``host``, ``collection``, ``order`` and ``geometry``,
+the purchased footprint (EPSG:4326), which is None if the service does not state it. A purchase whose outcome is unknown has no
 ``order``: its captures may be owned.
 """
 
@@ -39,7 +39,7 @@ _ORDERS_IN_MESSAGE = 3
 
 @dataclass(frozen=True)
 class OwnedParts:
-    """What orders hold of some captures: parallel arrays, one element for each capture and order that share ground, or may.
+    """What orders contain of some captures: parallel arrays, one element for each capture and order that overlap, or may overlap.
 
     Attributes
     ----------
@@ -48,10 +48,10 @@ class OwnedParts:
     order : numpy.ndarray
         The order's id.
     share : numpy.ndarray
-        The share of the capture's ground, 0 to 1; NaN if it may be owned: its ground, host or collection is not stated, or it is
+        The share of the capture's area, 0 to 1; NaN if it may be owned: its geometry, host or collection is not stated, or it is
         not known whether it was ordered.
     geometry : numpy.ndarray
-        The shared ground; None with a share of NaN.
+        The shared polygons, EPSG:4326; None with a share of NaN.
     """
 
     row: np.ndarray[Any, Any]
@@ -61,37 +61,37 @@ class OwnedParts:
 
     @property
     def is_certain(self) -> np.ndarray[Any, Any]:
-        """Whether the order certainly holds this ground."""
+        """Whether the order certainly contains the shared polygons."""
         return np.asarray(~np.isnan(self.share))
 
-    def ground_of(self) -> dict[int, BaseGeometry]:
-        """Return the ground of each capture that orders certainly hold together."""
+    def owned_geometries(self) -> dict[int, BaseGeometry]:
+        """Return for each capture, by its number, the union of what orders certainly contain of it."""
         found: dict[int, list[BaseGeometry]] = {}
         for row, geometry in zip(self.row[self.is_certain].tolist(), self.geometry[self.is_certain], strict=True):
             found.setdefault(row, []).append(geometry)
         return {row: parts[0] if len(parts) == 1 else _together(parts) for row, parts in found.items()}
 
     def orders_of(self, rows: set[int]) -> list[str]:
-        """Return the orders that hold some captures, each once; purchases whose outcome is not known have none."""
+        """Return the orders that contain some captures, each once; purchases whose outcome is not known have none."""
         names = [name for row, name in zip(self.row.tolist(), self.order, strict=True) if row in rows]
         return list(dict.fromkeys(str(name) for name in names if not pd.isna(name)))
 
 
-def owned_parts(captures: gpd.GeoDataFrame, grounds: np.ndarray[Any, Any], owned: gpd.GeoDataFrame) -> OwnedParts:
-    """Return what orders hold of captures.
+def owned_parts(captures: gpd.GeoDataFrame, clipped: np.ndarray[Any, Any], owned: gpd.GeoDataFrame) -> OwnedParts:
+    """Return which parts of captures orders contain.
 
     Parameters
     ----------
     captures
         The captures, with a column ``id`` and, if they are known, ``host`` and ``collection``.
-    grounds
-        The ground of each capture, as valid polygons; None where it is not known, and empty where nothing is wanted.
+    clipped
+        The wanted part of each capture, as valid polygons, EPSG:4326; None if it is not known, and empty if nothing is wanted.
     owned
         What is owned.
     """
     row, other, is_certain = _pairs(captures, owned)
     theirs = owned.geometry.to_numpy()[other]
-    ours = grounds[row]
+    ours = clipped[row]
     is_wanted = ~shapely.is_empty(ours)
     is_known = is_certain & is_wanted & ~shapely.is_missing(ours) & ~shapely.is_missing(theirs)
     geometry = np.full(len(row), None, dtype=object)
@@ -118,19 +118,19 @@ def mark(captures: Any, owned: gpd.GeoDataFrame, area: Area | None = None) -> gp
     """
     if not isinstance(captures, gpd.GeoDataFrame) or "id" not in captures.columns or captures.active_geometry_name is None:
         raise not_captures(captures)
-    return mark_grounds(captures, _grounds(captures, area), owned)
+    return mark_clipped(captures, _clip(captures, area), owned)
 
 
-def mark_grounds(captures: gpd.GeoDataFrame, grounds: np.ndarray[Any, Any], owned: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return captures with the columns ``owned`` and ``owned_by``, by the ground of each as in :func:`owned_parts`."""
-    parts = owned_parts(captures, grounds, owned)
+def mark_clipped(captures: gpd.GeoDataFrame, clipped: np.ndarray[Any, Any], owned: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return captures with the columns ``owned`` and ``owned_by``, by the wanted part of each as in :func:`owned_parts`."""
+    parts = owned_parts(captures, clipped, owned)
     share = np.zeros(len(captures))
     orders: list[list[str]] = [[] for _ in range(len(captures))]
     share[parts.row[~parts.is_certain]] = np.nan
-    held = parts.ground_of()
-    rows = np.fromiter(held, dtype=np.intp, count=len(held))
-    together = shapely.area(np.fromiter(held.values(), dtype=object, count=len(held)))
-    share[rows] = np.minimum(1.0, together / shapely.area(grounds[rows]))
+    owned_geometry = parts.owned_geometries()
+    rows = np.fromiter(owned_geometry, dtype=np.intp, count=len(owned_geometry))
+    together = shapely.area(np.fromiter(owned_geometry.values(), dtype=object, count=len(owned_geometry)))
+    share[rows] = np.minimum(1.0, together / shapely.area(clipped[rows]))
     for row, name in zip(parts.row.tolist(), parts.order, strict=True):
         if not pd.isna(name) and name not in orders[row]:
             orders[row].append(str(name))
@@ -165,29 +165,29 @@ def count_owned(captures: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class Remaining:
-    """What of a cart is not owned yet.
+    """The part of a cart that is not owned yet.
 
     Attributes
     ----------
     is_kept : numpy.ndarray
-        Whether something of each capture is left.
-    ground : dict of CaptureKey to BaseGeometry
-        The ground that is left of the captures that are owned in part.
+        Whether a part of each capture is left.
+    geometries : dict of CaptureKey to BaseGeometry
+        What is left of the captures that are owned in part, EPSG:4326.
     """
 
     is_kept: np.ndarray[Any, Any]
-    ground: dict[CaptureKey, BaseGeometry]
+    geometries: dict[CaptureKey, BaseGeometry]
 
 
 def remaining(captures: gpd.GeoDataFrame, clipped: np.ndarray[Any, Any], owned: gpd.GeoDataFrame) -> Remaining:
-    """Return the ground of a cart that is not owned yet; captures that may be owned stay, with a warning.
+    """Return the part of a cart that is not owned yet; captures that may be owned stay, with a warning.
 
     Parameters
     ----------
     captures
         The captures of the cart.
     clipped
-        The ground of each that the cart buys.
+        The part of each that the cart buys, EPSG:4326.
     owned
         What is owned.
 
@@ -199,8 +199,8 @@ def remaining(captures: gpd.GeoDataFrame, clipped: np.ndarray[Any, Any], owned: 
     parts = owned_parts(captures, clipped, owned)
     is_kept = np.ones(len(captures), dtype=bool)
     left: dict[int, BaseGeometry] = {}
-    for row, ground in parts.ground_of().items():
-        rest = without_slivers(shapely.difference(clipped[row], ground, grid_size=_GRID_DEGREES))
+    for row, geometry in parts.owned_geometries().items():
+        rest = without_slivers(shapely.difference(clipped[row], geometry, grid_size=_GRID_DEGREES))
         is_kept[row] = not rest.is_empty
         if is_kept[row]:
             left[row] = rest
@@ -211,7 +211,7 @@ def remaining(captures: gpd.GeoDataFrame, clipped: np.ndarray[Any, Any], owned: 
         count = f"{len(perhaps):,} of {pluralize(len(captures), 'capture')}"
         orders = parts.orders_of(perhaps)
         why = (
-            f", by {listed_orders(orders)}. The service does not state which ground"
+            f", by {listed_orders(orders)}. The service does not state which area"
             if orders
             else ": it is not known what became of a purchase of this machine"
         )
@@ -230,20 +230,20 @@ def without_slivers(geometry: BaseGeometry) -> BaseGeometry:
     return kept[0] if len(kept) == 1 else shapely.MultiPolygon(list(kept)) if len(kept) else shapely.Polygon()
 
 
-def is_ground(geometry: BaseGeometry) -> bool:
+def is_valid_rest(geometry: BaseGeometry) -> bool:
     """Return whether a geometry can be what is left of a capture."""
     return geometry.geom_type in POLYGONAL and not geometry.is_empty and is_valid(geometry)
 
 
-def _grounds(captures: gpd.GeoDataFrame, area: Area | None) -> np.ndarray[Any, Any]:
-    """Return the ground of each capture inside an area, EPSG:4326; None for a footprint that cannot be used."""
+def _clip(captures: gpd.GeoDataFrame, area: Area | None) -> np.ndarray[Any, Any]:
+    """Return the part of each footprint inside an area, EPSG:4326; None for a footprint that cannot be used."""
     series = captures.geometry
     footprints = (series if series.crs is None or series.crs == CRS else series.to_crs(CRS)).to_numpy()
-    grounds = np.full(len(footprints), None, dtype=object)
+    clipped = np.full(len(footprints), None, dtype=object)
     usable = np.array([reason is None for reason in reasons_unusable(footprints)], dtype=bool)
     some = footprints[usable]
-    grounds[usable] = split_each(some) if area is None else clip_each(some, area.geometry)
-    return grounds
+    clipped[usable] = split_each(some) if area is None else clip_each(some, area.geometry)
+    return clipped
 
 
 def _pairs(captures: gpd.GeoDataFrame, owned: gpd.GeoDataFrame) -> tuple[np.ndarray[Any, Any], ...]:

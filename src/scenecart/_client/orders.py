@@ -131,8 +131,8 @@ class OrderMethods:
         Parameters
         ----------
         aoi
-            Only captures whose bought ground intersects this area, in any format that ``search`` accepts; nothing is clipped.
-            Captures whose ground the service does not state stay, with the warning ``owned_place_unknown``.
+            Only captures whose purchased footprint intersects this area, in any format that ``search`` accepts; nothing is clipped.
+            Captures whose purchased footprint the service does not state stay, with the warning ``owned_place_unknown``.
         project
             Only captures that were delivered to this project.
         acquired
@@ -144,8 +144,8 @@ class OrderMethods:
         geopandas.GeoDataFrame
             Columns ``id``, ``host``, ``collection``, ``acquired`` and ``ordered`` (UTC), ``order``, ``project``, ``license_type``,
             ``status``, ``credits`` (the price of the group, divided by its captures), ``path`` (the folder of files that
-            ``order.open()`` keeps on this machine) and ``geometry`` (the bought ground, EPSG:4326). What the service does not state
-            is missing. Orders whose captures it does not state are a warning, ``owned_captures_unknown``.
+            ``order.open()`` keeps on this machine) and ``geometry`` (the purchased footprint, EPSG:4326). What the service does not
+            state is missing. Orders whose captures it does not state are a warning, ``owned_captures_unknown``.
 
         Raises
         ------
@@ -176,14 +176,14 @@ class OrderMethods:
         captures
             Rows of a search result; they are not changed.
         aoi
-            Only the ground inside this area counts, in any format that ``search`` accepts; None counts whole footprints.
+            Only the part inside this area counts, in any format that ``search`` accepts; None counts whole footprints.
 
         Returns
         -------
         geopandas.GeoDataFrame
-            The same captures with ``owned``, the share (0 to 1) of each capture's ground that is owned, and ``owned_by``, the ids
+            The same captures with ``owned``, the share (0 to 1) of each capture's area that is owned, and ``owned_by``, the ids
             of the orders. The share is NaN if a capture may be owned: if the service does not state enough to tell, or if it is not
-            known what became of a purchase of this machine. Shares below 1 % and ground below 0.01 km² count as 0.
+            known what became of a purchase of this machine. Shares below 1 % and areas below 0.01 km² count as 0.
 
         Raises
         ------

@@ -117,7 +117,7 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
         time_limit
             Maximum time to search for the best plan, in seconds. Default 10.
         use_owned
-            True reads the list of orders, and counts the ground of captures that are owned already as covered, at no cost. Only
+            True reads the list of orders, and counts the area of captures that are owned already as covered, at no cost. Only
             captures of this frame within ``max_cloud_cover`` count, so what is too old or too cloudy to be in it covers nothing.
             The plan then covers the rest, and its cart is clipped to it.
         cloud

@@ -136,8 +136,8 @@ def _find_more(
 
 
 def _owned_ground(candidates: Candidates, owned: gpd.GeoDataFrame) -> BaseGeometry:
-    """Return the ground of the candidates that is owned."""
-    parts = list(owned_parts(candidates.frame, candidates.footprints, owned).ground_of().values())
+    """Return the union of what is owned of the candidates, EPSG:4326."""
+    parts = list(owned_parts(candidates.frame, candidates.footprints, owned).owned_geometries().values())
     return polygonal(union(parts)) if parts else shapely.Polygon()
 
 

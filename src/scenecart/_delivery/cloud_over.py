@@ -71,7 +71,7 @@ def cloud_over(
 
     The provider's figure comes first, then the cloud mask of a delivery, then an estimate from the quicklook: the share of the
     scene that the catalog states as cloud (``eo:cloud_cover``) is taken from its brightest pixels, and counted inside the area. The
-    estimate is as accurate as that figure. Where bright ground, such as snow or ice, looks like cloud, there is no estimate.
+    estimate is as accurate as that figure. Where bright surfaces, such as snow or ice, look like cloud, there is no estimate.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The same square of ground from every picture: captures cut to an area of interest, at one scale."""
+"""Every picture cut to the same square: captures clipped to an area of interest, at one scale."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 _MARGIN = 0.08
-# an area of a few metres is shown with the ground around it
+# an area of a few metres is shown with its surroundings
 _LEAST_METRES = 100.0
 _OUTLINE, _HALO = (255, 255, 255, 255), (0, 0, 0, 160)
 _WORLDS = (0, -1, 1)
@@ -29,7 +29,7 @@ _WORLDS = (0, -1, 1)
 
 @dataclass(frozen=True)
 class AreaView:
-    """A rectangle of ground around an area, most often a square.
+    """A rectangle around an area, most often a square.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class AreaView:
         geometry
             Polygons, EPSG:4326.
         margin
-            The ground beside the geometry.
+            The margin around the geometry.
         ratio
             Width of the view by its height; 1 is a square.
         """
@@ -71,7 +71,7 @@ class AreaView:
 
     @property
     def metres(self) -> float:
-        """The width of the ground that is shown, in metres at its middle latitude."""
+        """The width of the rectangle, in metres at its middle latitude."""
         west, south, east, north = self.bounds
         latitude = from_mercator(np.array([[west, (south + north) / 2]]))[0, 1]
         return float((east - west) * np.cos(np.radians(latitude)))
@@ -96,7 +96,7 @@ class AreaView:
         -------
         tuple or None
             A picture in RGBA, transparent where there is nothing, and the words about its place, empty if the catalog states it.
-            None if it is no picture, has no place, or shows nothing of this ground.
+            None if it is no picture, has no place, or does not intersect the rectangle.
         """
         placed = georeferenced_quicklook(content, capture)
         if placed is None:

@@ -77,7 +77,7 @@ def estimate_cloud(
     """
     placed = georeferenced_quicklook(content, capture, _SIDE)
     if placed is None:
-        return CloudEstimate(math.nan, "Its quicklook cannot be read, or cannot be placed on the ground.")
+        return CloudEstimate(math.nan, "Its quicklook cannot be read, or cannot be georeferenced.")
     picture, place = placed
     if not place.is_sure:
         return CloudEstimate(math.nan, "The place of its quicklook is not certain.", is_too_small=True)
@@ -91,7 +91,7 @@ def estimate_cloud(
     bright = np.asarray(picture.convert("L"), dtype=np.int16)
     found, ambiguous = _share_inside(bright[is_scene], bright[inside], scene_percent / FULL)
     if ambiguous > _MAX_AMBIGUOUS:
-        return CloudEstimate(math.nan, "In its quicklook, clouds look the same as bright ground.")
+        return CloudEstimate(math.nan, "In its quicklook, clouds look the same as bright surfaces.")
     return CloudEstimate(round(FULL * found, 1), is_too_small=count < _ENOUGH_PIXELS)
 
 

@@ -1,4 +1,4 @@
-"""Pictures of one piece of ground at several dates: from quicklooks and from delivered imagery, at one scale."""
+"""Pictures of one area at several dates: from quicklooks and from delivered imagery, at one scale."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Frame:
         return encode(np.asarray(self.image), _QUALITY)
 
     def captioned(self) -> Image.Image:
-        """Return the picture on a plain ground with its label in the upper left corner."""
+        """Return the picture on a plain background with its label in the upper left corner."""
         whole = Image.new("RGBA", self.image.size, _BACKGROUND)
         whole.alpha_composite(self.image)
         pen = ImageDraw.Draw(whole, "RGBA")

@@ -60,7 +60,7 @@ class Georeference:
     def warp(
         self, picture: Image.Image, bounds: tuple[float, float, float, float], width: int, height: int, *, smooth: bool = True
     ) -> Image.Image:
-        """Return a part of the ground as a picture that is north up, in EPSG:3857; transparent where there is nothing.
+        """Return a part of the map as a picture that is north up, in EPSG:3857; transparent where there is nothing.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Where a quicklook is on the ground: stated by the catalog, or found by comparing its fill with the footprint.
+"""Georeferencing of quicklooks: by what the catalog states, or by comparing their fill with the footprint.
 
 Quicklooks come in two kinds: the frame as it was taken, whose corners are those of the footprint, and the scene laid north up on a
 grid, with black or transparent fill around it. Each way of placing predicts where the fill is; the one that agrees best is taken.
@@ -118,7 +118,7 @@ def _candidates(
 
 
 def _differ(first: Georeference, second: Georeference) -> bool:
-    """Return whether two places of a picture differ by more than two percent of its size anywhere on the ground."""
+    """Return whether two places of a picture differ by more than two percent of its size anywhere."""
     west, south, east, north = second.bounds
     x, y = np.meshgrid(np.linspace(west, east, 5), np.linspace(south, north, 5))
     points = np.stack([x.ravel(), y.ravel()], 1)
@@ -299,11 +299,11 @@ def _frame_by_corners(picture: Image.Image, footprint: BaseGeometry) -> Georefer
     return replace(place, is_sure=is_sure, note=why)
 
 
-def _perspective(ground: Points, pixels: Points) -> Points | None:
-    """Return the matrix that takes four points on the ground to four points of a picture."""
+def _perspective(points: Points, pixels: Points) -> Points | None:
+    """Return the perspective matrix that maps four points in a CRS to four pixels."""
     # centred and scaled, since metres of a UTM zone lose digits in the products
-    centre, scale = ground.mean(0), max(float(np.abs(ground - ground.mean(0)).max()), 1e-12)
-    local = (ground - centre) / scale
+    centre, scale = points.mean(0), max(float(np.abs(points - points.mean(0)).max()), 1e-12)
+    local = (points - centre) / scale
     rows: list[list[float]] = []
     values: list[float] = []
     for (u, v), (x, y) in zip(pixels.tolist(), local.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Rasters as pictures: any part of the ground, at any size, as RGBA in Web Mercator."""
+"""Rasters as pictures: any part of the map, at any size, as RGBA in Web Mercator."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class RasterPicture:
         return west, south, east, north
 
     def draw(self, bounds: Bounds, width: int, height: int) -> NDArray[np.uint8]:
-        """Return a part of the ground as RGBA (rows, columns, 4).
+        """Return a part of the map as RGBA (rows, columns, 4).
 
         Parameters
         ----------

@@ -78,9 +78,9 @@ class View:
         return (low, left), (high, right)
 
     def within(self, bounds: Bounds) -> tuple[View, float] | None:
-        """Return the part of the view that shows some ground, and how far it is moved; None if it shows nothing of it.
+        """Return the part of the view that shows some bounds, and how far it is moved; None if it shows nothing of it.
 
-        A map shows the world many times, so the ground may be some worlds further east or west.
+        A map shows the world many times, so the bounds may be some worlds further east or west.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class View:
         Returns
         -------
         part, shift
-            Subtract ``shift`` (metres) from the eastings of the part to get those of the ground.
+            Subtract ``shift`` (metres) from the eastings of the part to get those of the bounds.
         """
         west, _, east, _ = self.mercator
         world = 2 * HALF_WORLD

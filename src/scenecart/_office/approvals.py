@@ -261,7 +261,7 @@ def _check_cart(approval: Approval, request: PlacementRequest) -> None:
         for names, word in ((added, "added"), (missing, "missing"))
         if names
     ]
-    differs = " and ".join(parts) or "the ground or the options differ"
+    differs = " and ".join(parts) or "the area or the options differ"
     raise NotApproved(
         f"This is not the cart that was approved: {differs}. {_NOTHING}",
         code="approval_of_another_cart",

@@ -162,8 +162,8 @@ class HoldingReader:
         if unknown:
             self._warn_once(
                 "owned_captures_unknown",
-                f"The service does not state the captures of {pluralize(unknown, 'order')}: what {'it' if unknown == 1 else 'they'} "
-                f"{'holds' if unknown == 1 else 'hold'} is not known.",
+                f"The service does not state the captures of {pluralize(unknown, 'order')}: "
+                f"what {'it contains' if unknown == 1 else 'they contain'} is not known.",
             )
 
     def _warn_once(self, code: str, message: str) -> None:

@@ -355,8 +355,8 @@ class PlacementService:
         shared = owned.at_least(0.0)
         if shared:
             attempt.notes.append(
-                f"{pluralize(len(shared), 'capture')} of it {'shares' if len(shared) == 1 else 'share'} ground with other orders: "
-                f"{100 * owned.km2 / owned.asked_km2:.0f} % of all."
+                f"{pluralize(len(shared), 'capture')} of it {'overlaps' if len(shared) == 1 else 'overlap'} other orders: "
+                f"{100 * owned.km2 / owned.asked_km2:.0f} % of the area."
             )
         return None
 

@@ -88,7 +88,7 @@ def add_cart_options(parser: ArgumentParser) -> None:
 def add_without_owned(parser: ArgumentParser) -> None:
     """Add the option that leaves out what is owned."""
     parser.add_argument(
-        "--without-owned", action="store_true", help="leave out the ground that your organization owns already; shows both prices"
+        "--without-owned", action="store_true", help="leave out areas that your organization owns already; shows both prices"
     )
 
 

@@ -71,7 +71,7 @@ def captures_geojson(schema: str, captures: gpd.GeoDataFrame) -> None:
 
 
 def estimate_document(estimate: Estimate, whole: Estimate | None = None) -> dict[str, Any]:
-    """Return an estimate as a JSON document, with the price of the whole cart if owned ground is left out."""
+    """Return an estimate as a JSON document, with the price of the whole cart if owned areas are left out."""
     return {
         "total_credits": estimate.total_credits,
         "total_aud": str(estimate.total_aud),

@@ -105,7 +105,7 @@ class Tools:
         """Request the price of captures, and save them as a cart file that a person can place. Nothing is bought.
 
         captures is a file of the search tool, or a cart file. ids chooses some of its captures. aoi clips them to an area.
-        without_owned leaves out ground that is owned already. The price is in whole credits and Australian dollars.
+        without_owned leaves out areas that are owned already. The price is in whole credits and Australian dollars.
         """
         path = self._new_file(save_as, ".parquet")
         cart = self._cart(captures, ids, aoi, split_by_date=split_by_date)
@@ -129,7 +129,7 @@ class Tools:
         """Choose the cheapest captures of a file that cover an area, and save them as a cart file. Nothing is bought.
 
         objective is "cost", "fewest", "newest" or "clearest". min_coverage is a share from 0 to 1, budget in credits. use_owned
-        counts ground that is owned already as covered.
+        counts areas that are owned already as covered.
         """
         path = self._new_file(save_as, ".parquet")
         plan = self._client.cover(

@@ -103,10 +103,10 @@ def add_orders(commands: Commands) -> None:
         "scenecart owned --project ID -o owned.parquet",
     )
     owned.add_argument(
-        "--aoi", type=read_area, metavar="AREA", help=f"only captures whose bought ground intersects this area: {AREA}"
+        "--aoi", type=read_area, metavar="AREA", help=f"only captures whose purchased footprint intersects this area: {AREA}"
     )
     owned.add_argument("--project", type=read_id, metavar="ID", help="only captures delivered to this project")
-    owned.add_argument("-o", "--output", metavar="FILE", help="write the captures with the bought ground: .parquet or .geojson")
+    owned.add_argument("-o", "--output", metavar="FILE", help="write the captures and purchased footprints: .parquet or .geojson")
 
     order = add_command(
         commands,

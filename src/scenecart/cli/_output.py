@@ -170,8 +170,8 @@ def estimate_table(estimate: Estimate, whole: Estimate | None = None) -> None:
         _print(f"Balance: {estimate.balance_credits:,} credits")
     if whole is not None:
         _print(
-            f"Without owned ground: {estimate.total_credits:,} credits; the whole cart: {whole.total_credits:,} credits. "
-            "Less ground can cost more, because services have minimum areas."
+            f"Without owned areas: {estimate.total_credits:,} credits; the whole cart: {whole.total_credits:,} credits. "
+            "A smaller area can cost more, because services have minimum areas."
         )
 
 
@@ -182,7 +182,7 @@ def whole_footprints(estimate: Estimate) -> None:
     charged = _charged_km2(estimate)
     _print(
         f"The price is for whole footprints: {'' if charged is None else f'{charged:,.2f} km² charged, '}"
-        f"{estimate.cart.km2:,.2f} km² of ground."
+        f"{estimate.cart.km2:,.2f} km² covered."
     )
     _print("To buy only the part inside an area, pass --aoi with a captures file.")
 
@@ -438,7 +438,7 @@ def _money(value: Any) -> str:
 
 
 def _share(value: Any, nothing: str = "0 %") -> str:
-    """Return a share of ground in per cent; a missing one may be owned."""
+    """Return a share of an area in percent; a missing one may be owned."""
     if _is_missing(value):
         return "perhaps"
     # only all of it is 100 %

@@ -196,7 +196,7 @@ def _add_selection(commands: Commands) -> None:
         help="stop looking for a better plan after this time (default: 10)",
     )
     cover.add_argument(
-        "--use-owned", action="store_true", help="count the ground of captures in FILE that are owned already as covered"
+        "--use-owned", action="store_true", help="count the area of captures in FILE that are owned already as covered"
     )
     cover.add_argument("--plot", metavar="FILE", help="draw the plan in a file: .png .svg .pdf")
     add_outputs(cover)

@@ -85,7 +85,7 @@ class Comparison:
         """Where the figures come from."""
         note = (
             "All amounts are from the service's estimates and orders; scenecart computed none of them. "
-            "A$ per km² is the service's total divided by the area charged; of the ground covered, overlaps count once. "
+            "A$ per km² is the service's total divided by the area charged. Of the area covered, overlaps count once. "
         )
         if self.common_km2 is not None:
             note += (
@@ -117,7 +117,7 @@ class Comparison:
             ("Captures", "count", [len(one.lines) for one in contents]),
             ("Captures without a price", "count", [len(one.unpriced) if one.kind == "quote" else None for one in contents]),
             ("Area charged, km²", "km2", [one.charged_km2 for one in contents]),
-            ("Ground covered, km²", "km2", [one.area_km2 for one in contents]),
+            ("Area covered, km²", "km2", [one.area_km2 for one in contents]),
             ("Area of interest, km²", "km2", [None if one.area is None else one.area.km2 for one in contents]),
         ]
         if self.common_km2 is not None:

@@ -99,7 +99,7 @@ class Contents:
     time : datetime or None
         When it was priced or placed; None for a cart.
     area_km2 : float or None
-        The ground that the captures cover together, overlaps counted once; what is charged is :attr:`charged_km2`.
+        The area that the captures cover together, in km², overlaps counted once; what is charged is :attr:`charged_km2`.
     price_note : str
         Where the prices come from, in a sentence or two.
     footprints, clipped : geopandas.GeoSeries
@@ -109,7 +109,7 @@ class Contents:
     order_facts : tuple of (str, str)
         Those about an order.
     owned : str
-        How many captures were marked as owned already, or that owned ground is left out; empty if neither.
+        How many captures were marked as owned already, or that owned areas are left out; empty if neither.
     fetch_thumbnail : callable or None
         Returns the quicklook of a capture.
     licences_of : callable or None
@@ -123,7 +123,7 @@ class Contents:
     missing_thumbnails : int
         How many quicklooks could not be fetched.
     thumbnail_metres : tuple of float or None
-        The width of the ground that each of them shows; None for those that are not cut to the area.
+        The width of the area that each of them shows, in metres; None for those that are not cut to the area.
     pictures : tuple of AreaPicture
         The contact sheet; empty if none was requested.
     wanted_pictures : int
@@ -209,7 +209,7 @@ class Contents:
 
     @property
     def is_rest(self) -> bool:
-        """Whether owned ground is left out."""
+        """Whether owned areas are left out."""
         return self.owned == _LEFT_OUT
 
     @property
@@ -310,7 +310,7 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
     cart = estimate.cart
     of_cart = _of_cart(cart)
     extent = "whole footprints" if cart.area is None else "clipped to the area of interest"
-    extent += ", without the ground that is owned already" if cart.leaves_out_owned else ""
+    extent += ", without the areas that are owned already" if cart.leaves_out_owned else ""
     when = f"{estimate.priced_at:%Y-%m-%d %H:%M} UTC"
     lines = _priced(of_cart.lines, estimate.price_groups, dict(estimate.refused))
     priced = sum(line.error is None for line in lines)
@@ -429,11 +429,11 @@ def _with_facts(contents: Contents, *, is_original: bool = True) -> Contents:
     unpriced = f", {len(contents.unpriced):,} without a price" if contents.unpriced else ""
     facts = [*contents.order_facts, ("Captures", html.thousands(len(contents.lines)) + unpriced)]
     # a number stays beside its unit
-    ground = "" if contents.area_km2 is None else f"{html.km2(contents.area_km2)}\u00a0km²"
+    covered = "" if contents.area_km2 is None else f"{html.km2(contents.area_km2)}\u00a0km²"
     if contents.charged_km2 is not None:
-        facts.append(("Area", f"{html.km2(contents.charged_km2)}\u00a0km² charged{f', {ground} of ground' if ground else ''}"))
-    elif ground:
-        facts.append(("Ground covered", ground))
+        facts.append(("Area", f"{html.km2(contents.charged_km2)}\u00a0km² charged{f', {covered} covered' if covered else ''}"))
+    elif covered:
+        facts.append(("Area covered", covered))
     if contents.area is not None:
         facts.append(("Area of interest", f"{html.km2(contents.area.km2)} km²"))
     elif is_original and contents.area_km2 is not None:

@@ -79,11 +79,11 @@ def with_thumbnails(contents: Contents, subject: Any = None, *, clock: Callable[
 
 
 def view_of(contents: Contents, ratio: float = 1.0, margin: float = _MARGIN) -> AreaView | None:
-    """Return the ground that all pictures show, with a margin: the area, or without one what is bought."""
+    """Return the area that all pictures show, with a margin: the area, or without one what is bought."""
     if contents.area is not None:
         return AreaView.around(contents.area.geometry, margin, ratio)
-    ground = [shape for shape in contents.clipped if shape is not None and not shape.is_empty]
-    return AreaView.around(union(ground), margin, ratio) if ground else None
+    shapes = [shape for shape in contents.clipped if shape is not None and not shape.is_empty]
+    return AreaView.around(union(shapes), margin, ratio) if shapes else None
 
 
 def rows_of(subject: Any, most: int) -> list[Mapping[str, Any]]:
@@ -163,7 +163,7 @@ class _Fetcher:
         return _reduced(self._fetch({"host": line.key[0], "id": line.key[1]}))
 
     def _cut(self, line: CaptureLine, view: AreaView) -> _Quicklook:
-        """Return the quicklook cut to the area; as a whole if it has no place on the ground."""
+        """Return the quicklook cut to the area; as a whole if it cannot be georeferenced."""
         row = self._rows[line.number - 1]
         is_coarse = _width_of(view) < _COARSE * _footprint_width(row)
         content = self._fetch(row, "large" if is_coarse else "thumbnail")

@@ -195,7 +195,7 @@ def _summary(contents: Contents) -> Sheet:
     if contents.charged_km2 is not None:
         rows.append(("Area charged, km²", Styled(round(contents.charged_km2, 3), "km2_left")))
     if contents.area_km2 is not None:
-        rows.append(("Ground covered, km² (overlaps counted once)", Styled(round(contents.area_km2, 3), "km2_left")))
+        rows.append(("Area covered, km² (overlaps counted once)", Styled(round(contents.area_km2, 3), "km2_left")))
     if contents.area is not None:
         rows.append(("Area of interest, km²", Styled(round(contents.area.km2, 3), "km2_left")))
     if contents.owned:

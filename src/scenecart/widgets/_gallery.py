@@ -68,7 +68,7 @@ class _Cells(anywidget.AnyWidget):
 class Gallery(Panel):
     """Quicklooks of captures cut to the area of interest, with date, cloud, off-nadir, coverage, price and what is owned.
 
-    All pictures show the same ground at the same scale. A click or the arrow keys and space pick captures; the selection is that
+    All pictures show the same area at the same scale. A click or the arrow keys and space pick captures; the selection is that
     of the map and the table with the same captures. Pictures are fetched as they come into view, small ones first, and for the next
     screen ahead.
 

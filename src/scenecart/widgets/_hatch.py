@@ -1,4 +1,4 @@
-"""Hatching of owned ground on a map: slanted lines, cut to the ground, at the same distance on the screen at every zoom."""
+"""Hatching of owned areas on a map: slanted lines, clipped to the area, at the same distance on the screen at every zoom."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NOTHING: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 def hatched(
     ground: BaseGeometry | None, view: tuple[float, float, float, float], pixel: float, *, has_lines: bool = True
 ) -> dict[str, Any]:
-    """Return the outline of some ground and slanted lines across it, as GeoJSON; empty if nothing of it is in view.
+    """Return the outline of an area and slanted lines across it, as GeoJSON; empty if nothing of it is in view.
 
     Parameters
     ----------
     ground
-        The ground, EPSG:4326; None for nothing.
+        The area, EPSG:4326; None for nothing.
     view
         West, south, east and north of the map, in degrees.
     pixel

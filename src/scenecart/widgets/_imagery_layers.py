@@ -41,13 +41,13 @@ WHOLE, VIEW = "whole", "view"
 
 
 class Drawable(Protocol):
-    """A source of pictures of the ground; see :class:`RasterPicture`."""
+    """A source of georeferenced pictures; see :class:`RasterPicture`."""
 
     bounds: Bounds
     legend: Legend | None
 
     def draw(self, bounds: Bounds, width: int, height: int) -> NDArray[np.uint8]:
-        """Return a part of the ground, in EPSG:3857, as RGBA."""
+        """Return the picture of a part of the map, in EPSG:3857, as RGBA."""
 
 
 class _Channel(anywidget.AnyWidget):

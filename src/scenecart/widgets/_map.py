@@ -464,7 +464,7 @@ class FootprintMap(ImageryPanel):
             (self.state.current,) = self.state.labels([row])
 
     def _imagery_toggled(self, _: bool) -> None:  # noqa: FBT001  # a callback
-        """Draw footprints and owned ground as outlines while there is imagery below them, and filled otherwise."""
+        """Draw footprints and owned areas as outlines while there is imagery below them, and filled otherwise."""
         self._update_view(None)
 
     def _show_imagery_error(self, html: str | None) -> None:

@@ -86,8 +86,8 @@ def marks_legend(*, has_area: bool, has_captures: bool) -> str:
 
 
 def owned_legend(*, is_hatched: bool = True) -> str:
-    """Return the legend of owned captures as HTML; above imagery, owned ground is not hatched but outlined."""
-    return _legend(f"Dashed: owned already, or perhaps. {'Hatched' if is_hatched else 'Outlined'}: owned ground")
+    """Return the legend of owned captures as HTML; above imagery, owned areas are outlined and not hatched."""
+    return _legend(f"Dashed: owned already, or perhaps. {'Hatched' if is_hatched else 'Outlined'}: owned area")
 
 
 def density_legend(cells: list[Cell]) -> str:

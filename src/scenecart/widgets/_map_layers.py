@@ -69,7 +69,7 @@ def make_layers() -> MapLayers:
         footprints=leaflet.GeoJSON(data=EMPTY, style=_FOOTPRINTS, hover_style=hovered, name="Footprints"),
         area=leaflet.GeoJSON(data=EMPTY, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Area"),
         selected=leaflet.GeoJSON(data=EMPTY, style=_SELECTED, name="Selected"),
-        owned=leaflet.GeoJSON(data=EMPTY, style=_OWNED_GROUND, name="Owned ground"),
+        owned=leaflet.GeoJSON(data=EMPTY, style=_OWNED_GROUND, name="Owned area"),
         current=leaflet.GeoJSON(data=EMPTY, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Current"),
     )
 

@@ -27,7 +27,7 @@ _COLUMNS = ("ordered", "license_type", "status", "project")
 
 @dataclass(frozen=True)
 class OwnedFact:
-    """What one order holds of one capture; the share is None if the service does not state the ground."""
+    """What one order holds of one capture; the share is None if the service does not state the area."""
 
     capture: str
     acquired: str
@@ -50,11 +50,11 @@ class OwnedFacts:
     captures : frozenset of str
         The ids of these captures.
     whole : frozenset of str
-        Those of which all ground is owned.
+        Those that are owned entirely.
     is_certain : bool
-        Whether the orders certainly hold this ground: only then can it be left out.
+        Whether the orders certainly contain this area: only then can it be left out.
     rest : Estimate or None
-        The price of the cart without owned ground; None if nothing is left, or if it cannot be left out.
+        The price of the cart without owned areas; None if nothing is left, or if it cannot be left out.
     projects, licenses : tuple of str
         Those of the organization's orders, to choose from.
     budgets : tuple of (str or None, int)
@@ -127,8 +127,8 @@ def refused_as_owned(error: AlreadyOwned, cart: Cart) -> OwnedFacts:
 
 
 def _shares(captures: gpd.GeoDataFrame, parts: Any, cart: Cart, rows: Any) -> dict[str, float]:
-    grounds = cart.clipped().to_numpy()[rows]
-    return {str(captures["id"].iloc[row]): held.area / grounds[row].area for row, held in parts.ground_of().items()}
+    clipped = cart.clipped().to_numpy()[rows]
+    return {str(captures["id"].iloc[row]): owned.area / clipped[row].area for row, owned in parts.owned_geometries().items()}
 
 
 def _facts(table: pd.DataFrame, cart: Cart, whole: frozenset[str], *, is_certain: bool) -> OwnedFacts:

@@ -39,7 +39,7 @@ class OwnedMarks(t.HasTraits):
     client
         The connection.
     state
-        The captures, and the area in which ground counts.
+        The captures, and the area in which ownership counts.
     runner
         Reads the orders in the background.
     failed
@@ -80,7 +80,7 @@ class OwnedMarks(t.HasTraits):
             setattr(self._state, _CLAIM, None)
 
     def ground(self, labels: Iterable[Hashable] | None = None) -> BaseGeometry | None:
-        """Return the owned ground (EPSG:4326) of captures by their index labels; None if there is none.
+        """Return the owned area (EPSG:4326) of captures by their index labels; None if there is none.
 
         Parameters
         ----------

@@ -36,7 +36,7 @@ _SMALL = 96
 
 
 class CutPictures:
-    """Pictures of the captures of a state, all of the same ground at the same scale.
+    """Pictures of the captures of a state, all of the same area at the same scale.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class CutPictures:
     turn : int
         Increases when all pictures change.
     view : AreaView or None
-        The ground that they show.
+        The area that they show.
     """
 
     def __init__(

@@ -212,7 +212,7 @@ class Purchase(CartContents):
 
     @synchronized
     def choose(self, choice: str) -> None:
-        """Choose whether owned ground is left out (``"rest"``) or bought again (``"all"``)."""
+        """Choose whether owned areas are left out (``"rest"``) or bought again (``"all"``)."""
         if self.offer is not None and self.offer.owned is not None and choice in {ALL, REST}:
             self.offer = replace(self.offer, choice=choice)
             self.touch()

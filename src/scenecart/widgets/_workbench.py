@@ -400,7 +400,7 @@ class Workbench(Panel):
         """Hatch the owned area of the current capture and of those in the cart, not of other captures."""
         labels = dict.fromkeys([*(() if self.state.current is None else (self.state.current,)), *self.state.selection])
         self._runner.debounce(
-            "owned-ground", _HATCH_SECONDS, lambda _: self._owned.ground(labels), self._map.show_owned, lambda _: None
+            "owned-area", _HATCH_SECONDS, lambda _: self._owned.ground(labels), self._map.show_owned, lambda _: None
         )
 
     def _area_changed(self, change: Any) -> None:

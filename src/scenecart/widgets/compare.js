@@ -1,4 +1,4 @@
-// Two pictures of the same ground out of several dates: swipe, flicker and side by side, all without the kernel.
+// Two pictures of the same area out of several dates: swipe, flicker and side by side, all without the kernel.
 function el(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);

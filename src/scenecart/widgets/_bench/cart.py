@@ -306,9 +306,9 @@ def _owned_state(offer: Offer, owned: OwnedFacts) -> dict[str, Any]:
         "lead": NOTHING_ORDERED if offer.refused else "",
         "facts": [_fact_text(fact) for fact in owned.facts[:_MOST_FACTS]],
         "more": max(0, len(owned.facts) - _MOST_FACTS),
-        "hint": "Less ground can cost more, because services have minimum areas."
+        "hint": "A smaller area can cost more, because services have minimum areas."
         if dearer
-        else ("" if owned.is_certain else "The service does not state which ground is owned."),
+        else ("" if owned.is_certain else "The service does not state which area is owned."),
         "choices": [
             {"value": REST, "label": leave, "price": rest_price, "on": offer.choice == REST},
             {"value": ALL, "label": again, "price": all_price, "on": offer.choice == ALL},

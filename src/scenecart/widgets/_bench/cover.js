@@ -17,7 +17,7 @@ function draw(state, send, page) {
         el("span", { class: "slide" }, el("input", { type: "range", name: "share", min: state.shares[0], max: state.shares[1], value: String(options.share), "aria-label": "Share of the area to cover, in percent", oninput: (event) => { page.local.share = Number(event.target.value); page.redraw(); } }), el("output", { class: "num" }, `${share} %`))),
       el("label", { class: "line" }, el("span", { class: "q" }, "Budget, credits"),
         el("span", { class: "field" }, el("input", { name: "budget", value: options.budget, placeholder: "no limit", inputmode: "numeric", "aria-label": "Budget in credits; empty for no limit", title: "The most credits to spend" }))),
-      el("label", { class: "check", title: "Ground that the organization owns already counts as covered, at no cost" }, el("input", { type: "checkbox", name: "owned", checked: options.use_owned }), "Use what we own"),
+      el("label", { class: "check", title: "Areas that the organization owns already count as covered, at no cost" }, el("input", { type: "checkbox", name: "owned", checked: options.use_owned }), "Use what we own"),
       el("button", { type: "submit", class: `btn ${plan ? "soft big" : "main"} go`, disabled: state.is_busy, title: "Choose captures that cover the area. Nothing is bought." }, icon("box"), plan ? "Plan again" : "Cover this area")),
     state.busy ? el("div", { class: "note", role: "status", "data-key": "busy" }, icon("info"), el("div", {}, state.busy)) : null,
     plan ? shown(plan, page) : null,

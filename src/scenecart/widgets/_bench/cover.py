@@ -41,7 +41,7 @@ class PlanOptions:
     budget : str
         The most credits to spend, as typed; empty for no limit.
     use_owned : bool
-        Whether owned ground counts as covered.
+        Whether owned areas count as covered.
     """
 
     objective: str = "cost"

@@ -84,7 +84,7 @@ _ALL = (
     Column(AREA_CLOUD, "Cloud, area %", "Cloud over my area, estimated from the picture", 98, 3, "bar"),
     Column(CLOUD_COVER, "Scene %", "Cloud of the whole scene, as the provider says", 58, 6),
     Column(OFF_NADIR, "Off-nadir", "The angle at which it looks down", 64, 8, unit="°"),
-    Column(GSD, "GSD m", "Metres on the ground for each pixel", 52, 7, digits=2),
+    Column(GSD, "GSD m", "Ground sample distance: metres for each pixel", 52, 7, digits=2),
     Column(SUN_ELEVATION, "Sun", "Height of the sun", 54, 10, unit="°", is_shown=False),
     Column(COVERAGE, "Covers %", "How much of my area it covers", 60, 4),
     Column(PAID_KM2, "km² paid", "The area that is paid for", 58, 9, digits=2),
