@@ -92,6 +92,16 @@ def test_every_tool_requests_operations_without_side_effects(box: Sandbox, tools
     assert json.dumps(calls)
 
 
+def test_estimate_of_owned_captures_names_their_orders(box: Sandbox, tools: Tools, tmp_path: Path):
+    """A price lists the captures that the organization owns already, with the order of a colleague."""
+    found = tools.search("openterra", collections=["openterra-10m"], datetime="2023-06", limit=2)
+    bought = scenecart.read_captures(tmp_path / "agent" / found["file"]).head(1)
+    with box.client("analyst", home=tmp_path / "colleague") as colleague:
+        order = colleague.cart(bought).estimate().place(owned="buy")
+    owned = {one["id"]: one["orders"] for one in tools.estimate(found["file"])["owned"]}
+    assert owned == {bought["id"].iloc[0]: [order.id]}
+
+
 def test_result_of_an_agent_is_a_cart_that_a_person_can_place(box: Sandbox, tools: Tools, tmp_path: Path):
     """The cart file that the agent leaves is placed by a person at the price of the agent's estimate."""
     found = tools.search("openterra", collections=["openterra-10m"], datetime="2023-08", limit=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,27 @@ def test_comparison_csv_says_which_cart_has_a_capture(three: dict[str, Any], tmp
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))}
     assert len(rows) == 5
     assert [rows["two"][f"in {name}"] for name in "ABC"] == ["yes", "yes", "no"]
+
+
+@pytest.mark.parametrize("suffix", COMPARED)
+def test_comparison_of_marked_carts_shows_what_is_owned(three: dict[str, Any], tmp_path: Path, suffix: str):
+    """Carts whose captures are marked have their owned captures in each format; unmarked carts have none."""
+    cart = three["cheap"].cart
+    captures = cart.captures.assign(owned=[0.25, float("nan"), 0.0], owned_by=[["o"], [], []])
+    marked = replace(three["cheap"], cart=replace(cart, _captures=captures))
+    path = scenecart.compare_report({"cheap": marked, "dear": three["dear"]}, tmp_path / f"compared.{suffix}")
+    text = report_text(path)
+    if suffix == "csv":
+        rows = {row["id"]: row for row in csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))}
+        assert {name: row["owned share in cheap"] for name, row in rows.items()} == {
+            "all": "0.25",
+            "two": "may be",
+            "cheap": "0.0",
+            "dear": "",
+        }
+    else:
+        assert "1 of 3 captures is owned already, wholly or in part; 1 may be." in " ".join(text.split())
+    assert "owned share in dear" not in text.lower()
 
 
 @pytest.mark.parametrize("suffix", COMPARED)

@@ -17,7 +17,7 @@ from scenecart._captures.times import acquired_texts
 from scenecart._cart.files import is_cart, load_cart
 from scenecart._util.text import clean_text, missing_file_hint
 from scenecart._util.validate import check_count, shown_value
-from scenecart.cli import _documents, _io
+from scenecart.cli import _documents, _io, _owned
 from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
@@ -105,13 +105,16 @@ class Tools:
         """Request the price of captures, and save them as a cart file that a person can place. Nothing is bought.
 
         captures is a file of the search tool, or a cart file. ids chooses some of its captures. aoi clips them to an area.
-        without_owned leaves out areas that are owned already. The price is in whole credits and Australian dollars.
+        without_owned leaves out areas that are owned already. The price is in whole credits and Australian dollars. owned lists
+        the captures that the organization owns already, wholly or in part, with share (0 to 1) and orders; a share of null may be
+        owned, and owned is null if the orders cannot be read.
         """
         path = self._new_file(save_as, ".parquet")
         cart = self._cart(captures, ids, aoi, split_by_date=split_by_date)
         price = (cart.without_owned() if without_owned else cart).estimate()
         price.cart.save(path)
-        return {**_documents.estimate_document(price), "cart_file": path.name, "to_place": _to_place(path)}
+        _, owned = _owned.look_up(price, self._client)
+        return {**_documents.estimate_document(price), "owned": owned, "cart_file": path.name, "to_place": _to_place(path)}
 
     def cover(
         self,
@@ -129,7 +132,7 @@ class Tools:
         """Choose the cheapest captures of a file that cover an area, and save them as a cart file. Nothing is bought.
 
         objective is "cost", "fewest", "newest" or "clearest". min_coverage is a share from 0 to 1, budget in credits. use_owned
-        counts areas that are owned already as covered.
+        counts areas that are owned already as covered. owned lists the chosen captures that are owned already, as from estimate.
         """
         path = self._new_file(save_as, ".parquet")
         plan = self._client.cover(
@@ -146,7 +149,8 @@ class Tools:
         found = _documents.cover_document(plan)
         # the outline of the gaps can be very long
         found.pop("missing")
-        return {**found, "cart_file": path.name, "to_place": _to_place(path)}
+        _, owned = _owned.look_up(plan.cart, self._client)
+        return {**found, "owned": owned, "cart_file": path.name, "to_place": _to_place(path)}
 
     def report(self, cart: str, save_as: str = "report.html", title: str | None = None) -> dict[str, Any]:
         """Write a report of a cart file with its price, map and pictures, for the person who decides. Nothing is bought.
@@ -154,9 +158,9 @@ class Tools:
         save_as ends in .html, .pdf, .xlsx, .md or .csv.
         """
         path = self._new_file(save_as, *_REPORTS)
-        price = self._cart(cart, None, None).estimate()
+        price, owned = _owned.look_up(self._cart(cart, None, None).estimate(), self._client)
         price.to_report(path, title=title)
-        return {"report": path.name, "total_credits": price.total_credits, "is_complete": price.is_complete}
+        return {"report": path.name, "total_credits": price.total_credits, "is_complete": price.is_complete, "owned": owned}
 
     def owned(self, aoi: str | list[float] | dict[str, Any] | None = None, project: str | None = None) -> dict[str, Any]:
         """List what the organization owns already, newest first: captures, orders and projects."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,6 +120,7 @@ class Comparison:
             ("Area charged, km²", "km2", [one.charged_km2 for one in contents]),
             ("Area covered, km²", "km2", [one.area_km2 for one in contents]),
             ("Area of interest, km²", "km2", [None if one.area is None else one.area.km2 for one in contents]),
+            ("Owned", "text", [one.owned or None for one in contents]),
         ]
         if self.common_km2 is not None:
             rows.append(("Common area covered, %", "one", [side.coverage for side in sides]))
@@ -134,15 +136,33 @@ class Comparison:
         ]
         return [row for row in rows if any(value is not None for value in row[2])]
 
+    @property
+    def marked(self) -> tuple[ComparedCart, ...]:
+        """The carts, without orders, whose captures are marked with the share that is owned already."""
+        return tuple(
+            side for side in self.sides
+            if side.contents.kind != "order" and any(line.owned is not None for line in side.contents.lines)
+        )  # fmt: skip
+
     def capture_rows(self, absent: str) -> list[tuple[Any, ...]]:
-        """Return a row for each capture: its properties, and for each cart ``yes`` or the text for absent."""
+        """Return a row for each capture: its properties, for each cart ``yes`` or the text for absent, and what is owned.
+
+        What is owned has a column for each cart in :attr:`marked`: the share from 0 to 1, or ``may be``.
+        """
         holders = [{line.key for line in side.contents.lines} for side in self.sides]
+        owned = [{line.key: line.owned for line in side.contents.lines} for side in self.marked]
         return [
             (line.id, line.host, line.collection, line.acquired, line.cloud, line.off_nadir, line.gsd,
-             *("yes" if line.key in held else absent for held in holders))
+             *("yes" if line.key in held else absent for held in holders),
+             *(_owned(shares.get(line.key)) for shares in owned))
             for _, captures in self.sections
             for line in captures
         ]  # fmt: skip
+
+
+def _owned(share: float | None) -> float | str | None:
+    """Return a share for a table: rounded, ``may be`` if it is not known, and None for a capture that the cart lacks."""
+    return share if share is None else "may be" if math.isnan(share) else round(share, 4)
 
 
 def format_value(value: Any, style: str) -> str:

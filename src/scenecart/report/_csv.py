@@ -32,8 +32,10 @@ def to_csv(contents: Contents) -> bytes:
 
 
 def comparison_to_csv(comparison: Comparison) -> bytes:
-    """Return the captures as CSV: one row each, with a column for each cart that states whether it has the capture."""
-    names = ["id", "host", "collection", "acquired", "cloud", "off_nadir", "gsd", *(f"in {side.name}" for side in comparison.sides)]
+    """Return the captures as CSV: one row each, with columns for each cart: whether it has the capture, and what is owned of it."""
+    names = ["id", "host", "collection", "acquired", "cloud", "off_nadir", "gsd"]
+    names += [f"in {side.name}" for side in comparison.sides]
+    names += [f"owned share in {side.name}" for side in comparison.marked]
     return csv_of([names, *comparison.capture_rows("no")])
 
 

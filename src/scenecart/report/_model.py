@@ -17,6 +17,7 @@ from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR
 from scenecart._captures.times import acquisition_times
 from scenecart._cart.cart import Cart
 from scenecart._cart.estimate import Estimate
+from scenecart._cart.owned import SHARE
 from scenecart._cart.price_lines import price_lines
 from scenecart._orders.order import Order, purchase_details_of
 from scenecart._orders.order_state import paid_how
@@ -66,6 +67,8 @@ class CaptureLine:
         The number of its price group, from 1.
     error : str or None
         Why it has no price.
+    owned : float or None
+        The share of its area that is owned already, 0 to 1; NaN if it may be owned, and None if the cart was not marked.
     key : tuple of str
         Host and id as the service names them, to fetch its quicklook and to compare carts; never displayed.
     """
@@ -80,6 +83,7 @@ class CaptureLine:
     gsd: float | None = None
     group: int | None = None
     error: str | None = None
+    owned: float | None = None
     key: tuple[str, str] = ("", "")
 
     @property
@@ -448,6 +452,8 @@ def _with_facts(contents: Contents, *, is_original: bool = True) -> Contents:
 def _lines(frame: gpd.GeoDataFrame) -> tuple[CaptureLine, ...]:
     columns = {name: frame[name].tolist() if name in frame.columns else [None] * len(frame) for name in _COLUMNS}
     columns["acquired"] = acquisition_times(frame).tolist()
+    is_marked = SHARE in frame.columns
+    columns[SHARE] = pd.to_numeric(frame[SHARE], errors="coerce").tolist() if is_marked else [None] * len(frame)
     return tuple(
         CaptureLine(
             number=number,
@@ -458,6 +464,7 @@ def _lines(frame: gpd.GeoDataFrame) -> tuple[CaptureLine, ...]:
             cloud=_number(row[CLOUD_COVER]),
             off_nadir=_number(row[OFF_NADIR]),
             gsd=_number(row[GSD]),
+            owned=row[SHARE],
             key=(row["host"] if isinstance(row["host"], str) else "", row["id"]),
         )
         for number, row in enumerate((dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)), 1)

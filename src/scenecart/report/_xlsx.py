@@ -86,11 +86,15 @@ def to_xlsx(contents: Contents) -> bytes:
 
 
 def comparison_to_xlsx(comparison: Comparison) -> bytes:
-    """Return a workbook: the comparison, and which cart has which capture."""
+    """Return a workbook: the comparison, and which cart has which capture, with the share of it that is owned."""
     columns = (("", "text"), *((side.name, "text_right") for side in comparison.sides))
     compared = [(name, *(_compared(value, style) for value in values)) for name, style, values in comparison.rows()]
     styles = ("text", "text", "text", "time", "one", "one", "two")
-    titles = (*zip(_CAPTURE_TITLES, styles, strict=True), *((f"In {side.name}", "text") for side in comparison.sides))
+    titles = (
+        *zip(_CAPTURE_TITLES, styles, strict=True),
+        *((f"In {side.name}", "text") for side in comparison.sides),
+        *((f"Owned share in {side.name}", "two") for side in comparison.marked),
+    )
     about = Sheet("About", (("About the prices", "wrapped"),), [(comparison.title,), (comparison.price_note,)])
     captures = Sheet("Captures", titles, comparison.capture_rows("–"), frozen=1)
     sheets = [Sheet("Comparison", columns, compared, frozen=1), captures, about]

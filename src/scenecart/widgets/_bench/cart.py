@@ -271,10 +271,12 @@ def _total(purchase: Purchase) -> dict[str, str]:
     estimate = purchase.estimate
     if estimate is None:
         return {"label": "Asking for the price…" if purchase.is_pricing else "No price", "value": ""}
-    km2 = sum(group.aoi_km2 or 0.0 for group in estimate.price_groups)
+    sizes = [group.aoi_km2 for group in estimate.price_groups]
+    charged = sum(size for size in sizes if size is not None)
     label = "Exact price" if estimate.is_complete else f"Without {pluralize(len(estimate.refused), 'capture')}"
     hint = f"{estimate.total_credits:,} credits, priced at {estimate.priced_at:%H:%M} UTC"
-    return {"label": f"{label} · {_km2(km2)}", "value": dollars(estimate.total_aud), "hint": hint}
+    label += f" · {_km2(charged)} charged" if sizes and None not in sizes else ""
+    return {"label": label, "value": dollars(estimate.total_aud), "hint": hint}
 
 
 def _pricing_note(purchase: Purchase) -> Note | None:
