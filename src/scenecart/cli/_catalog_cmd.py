@@ -15,7 +15,7 @@ from scenecart._orders.journal import UNFINISHED
 from scenecart._util.files import as_path, write_atomic
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_number
-from scenecart.cli import _documents, _io, _output, _owned
+from scenecart.cli import _documents, _io, _output, _owned, _table
 from scenecart.cli._exit_codes import FAILED
 from scenecart.cli._office_arguments import PAPER
 from scenecart.exceptions import InvalidQuery, InvalidRequest, NotFound, PermissionDenied, ScenecartError, warn
@@ -251,7 +251,7 @@ def login_status(arguments: argparse.Namespace) -> int:
         "Credits": "unknown" if credits_ is None else f"{credits_:,}",
         "Unfinished": f"{pluralize(unfinished, 'placement')} ({commands})" if unfinished else "none",
     }
-    _output.pairs((name, str(value)) for name, value in lines.items())
+    _table.print_pairs((name, str(value)) for name, value in lines.items())
     return 0
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from scenecart._orders.notice import Notice
 from scenecart._util.files import as_path
 from scenecart._util.text import missing_file_hint
+from scenecart.cli._guarded_output import CannotPrint
 from scenecart.cli._hints import lines_of
-from scenecart.cli._output import CannotPrint
 from scenecart.exceptions import InvalidRequest, ScenecartError, message_about, reword
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from scenecart.cli._exit_codes import (
     UNPAID,
     USAGE_ERROR,
 )
+from scenecart.cli._guarded_output import CannotPrint, guarded_output
 from scenecart.cli._hints import lines_of
-from scenecart.cli._output import CannotPrint, guarded_output
 from scenecart.cli._parser import make_parser, option_names
 from scenecart.exceptions import (
     AlreadyOwned,

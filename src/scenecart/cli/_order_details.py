@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scenecart._api.order_states import DELIVERED, ENDED, is_on_hold
 from scenecart._orders.order_state import paid_how
 from scenecart._util.text import clean_text, pluralize
-from scenecart.cli import _output
+from scenecart.cli import _output, _table
 from scenecart.exceptions import ScenecartError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class OrderDetails:
 
     def print(self, *, has_files: bool) -> None:
         """Print it in lines and a table."""
-        _output.pairs((name, value) for name, value in self._facts() if value)
+        _table.print_pairs((name, value) for name, value in self._facts() if value)
         groups = self.order.price_groups
         if self.captures:
             print()
