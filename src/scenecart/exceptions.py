@@ -38,6 +38,8 @@ ScenecartError
 ├── DownloadError             delivered files could not be downloaded completely
 ├── JournalError              the journal of placements cannot be read or written
 └── WatchError                the file of watches cannot be read or written
+
+One long module: the tree above is its table of contents, and most classes are a few lines.
 """
 
 from __future__ import annotations

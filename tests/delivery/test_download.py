@@ -21,7 +21,7 @@ from _scripted_service import Answer, RecordedRequest, ScriptedService, Stall, a
 from scenecart._util.files import FREE_SPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 CONTENT = bytes(range(256)) * 4_000
 CHECKSUM = "1220" + hashlib.sha256(CONTENT).hexdigest()
@@ -55,13 +55,6 @@ def order(service: ScriptedService, tmp_path: Path) -> Iterator[scenecart.Order]
     service.put("provenance.get", answer({"edges": [edge("item")]}))
     with scenecart.connect(base_url=service.url, token="bearer-token", home=tmp_path, sleep=lambda _: None) as client:
         yield client.order("o")
-
-
-def test_items_are_a_frame_and_a_pystac_collection(order: scenecart.Order):
-    """Delivered items are a GeoDataFrame, and a pystac ItemCollection for other STAC tools."""
-    assert order.items()["id"].tolist() == ["item"]
-    assert order.items().crs.to_epsg() == 4326
-    assert [entry.id for entry in order.item_collection()] == ["item"]
 
 
 def test_download_writes_a_verified_file(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
@@ -199,28 +192,6 @@ def test_download_assets_chooses_by_key(service: ScriptedService, order: sceneca
     with raises(scenecart.InvalidRequest, "asset_unknown") as caught:
         order.download(tmp_path / "out", assets=["analytic"], progress=False)
     assert "visual" in caught.value.message
-
-
-def test_undelivered_order_is_refused(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
-    """Before anything is delivered, everything that needs files is refused, with the state; for a failed order, with the reason."""
-    service.put("orders.list_assets", answer(page()))
-    uses: list[Callable[[], object]] = [
-        lambda: order.download(tmp_path / "out", progress=False),
-        lambda: order.open("visual", directory=tmp_path / "out"),
-        order.items,
-        order.item_collection,
-    ]
-    for state, code, part in (
-        ("processing", "order_not_delivered", "processing"),
-        ("failed", "order_without_delivery", "too cloudy"),
-    ):
-        service.put("orders.get", answer({"id": "o", "status": state, "reason": "too cloudy"}))
-        order.refresh()
-        for use in uses:
-            with raises(scenecart.DownloadError, code) as caught:
-                use()
-            assert part in caught.value.message
-    assert not (tmp_path / "out").exists()
 
 
 def test_items_without_record_are_missing_and_warned(service: ScriptedService, order: scenecart.Order):

@@ -19,7 +19,7 @@ RANK = {name: rank for rank, name in enumerate((*house.ORDER, "__main__"))}
 
 # methods that load an optional part when they are called: the core works without it
 DOORS = {
-    ("_orders/order.py", "widgets"),
+    ("_orders/delivered_order.py", "widgets"),
     ("_util/reportable.py", "report"),
     ("_office/spending.py", "report"),
     ("connection.py", "sandbox"),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,7 +25,14 @@ from scenecart._orders.ownership import OWNED_SHARE, has_same_ground, owned_of, 
 from scenecart._orders.payer import Payer
 from scenecart._orders.placement_checks import check_again, check_estimate, check_project, check_service
 from scenecart._orders.placement_errors import NOTHING_ORDERED
-from scenecart._orders.placement_request import PlacementRequest, footprints_of, prices_of, purchase_terms
+from scenecart._orders.placement_request import (
+    PlacementAttempt,
+    PlacementRequest,
+    footprints_of,
+    is_accepted,
+    prices_of,
+    purchase_terms,
+)
 from scenecart._orders.purchase import PLAIN, Purchase, fingerprint_of
 from scenecart._orders.sending import Outcome, PlacementSender, Submission
 from scenecart._orders.tables import parse_time
@@ -55,17 +61,6 @@ _MOST_ATTEMPTS = 4
 _WAIT_SECONDS, _PAUSE_SECONDS = 300.0, 0.05
 _MOST_FETCHED = 50
 OWNED_CHOICES = ("refuse", "buy")
-
-
-@dataclass
-class _Attempt:
-    """One attempt to place: its request, the list of orders that it read, and its notes."""
-
-    request: PlacementRequest
-    owner: str
-    listing: Listing | None = None
-    priced_at: float = -math.inf
-    notes: list[str] = field(default_factory=list)
 
 
 class PlacementService:
@@ -205,9 +200,9 @@ class PlacementService:
         if request.guard is not None:
             request.guard(request)
         with reservation(self._journal) as owner:
-            return self._place(_Attempt(request, owner))
+            return self._place(PlacementAttempt(request, owner))
 
-    def _place(self, attempt: _Attempt) -> Order:
+    def _place(self, attempt: PlacementAttempt) -> Order:
         wait_until, take_over = time.monotonic() + _WAIT_SECONDS, False
         row: Placement | None = None
         attempts = 0
@@ -241,7 +236,7 @@ class PlacementService:
                 return order
         raise self._too_slow(row, attempt)
 
-    def _place_once(self, attempt: _Attempt, row: Placement) -> Order | None:
+    def _place_once(self, attempt: PlacementAttempt, row: Placement) -> Order | None:
         """Check and send a placement; an error states whether an earlier request may have become an order."""
         try:
             return self._check_and_send(attempt, row)
@@ -250,7 +245,7 @@ class PlacementService:
                 errors.add_may_be_ordered(error)
             raise
 
-    def _check_and_send(self, attempt: _Attempt, row: Placement) -> Order | None:
+    def _check_and_send(self, attempt: PlacementAttempt, row: Placement) -> Order | None:
         """Read the list of orders, check the price and send; None if the list has become too old meanwhile."""
         request = attempt.request
         listing = attempt.listing = self._fresh_listing(attempt, row)
@@ -282,7 +277,7 @@ class PlacementService:
             return None
         return self._after(attempt, outcome)
 
-    def _check_terms(self, attempt: _Attempt) -> None:
+    def _check_terms(self, attempt: PlacementAttempt) -> None:
         """Refuse a price above the limit, or another one than the estimate's."""
         request = attempt.request
         if request.max_credits is not None and request.estimate.total_credits > request.max_credits:
@@ -292,7 +287,7 @@ class PlacementService:
             self._check_price(request.estimate, has_limit=request.max_credits is not None)
             attempt.priced_at = self._now()
 
-    def _settle_own(self, attempt: _Attempt, row: Placement, listing: Listing) -> Placement:
+    def _settle_own(self, attempt: PlacementAttempt, row: Placement, listing: Listing) -> Placement:
         """Find the order of this placement's earlier requests, or prove that there is none, before it is sent again."""
         found = self._matcher.match(row, listing)
         if found is not None:
@@ -311,7 +306,7 @@ class PlacementService:
             raise errors.key_refused(row, self._anew(attempt))
         return row
 
-    def _settle_others(self, attempt: _Attempt, row: Placement, listing: Listing) -> Order | None:
+    def _settle_others(self, attempt: PlacementAttempt, row: Placement, listing: Listing) -> Order | None:
         """Find other placements without an answer that share area; one of them may be this very purchase."""
         request = attempt.request
         for other in self._journal.sharing(request.purchase):
@@ -333,7 +328,7 @@ class PlacementService:
                 attempt.notes.append(f"Placement {settled.number} holds some of these captures, and its outcome is unknown.")
         return None
 
-    def _guard(self, attempt: _Attempt, row: Placement, listing: Listing) -> Order | None:
+    def _guard(self, attempt: PlacementAttempt, row: Placement, listing: Listing) -> Order | None:
         """Return an order of exactly this purchase that was placed elsewhere; refuse captures that are owned already.
 
         Raises
@@ -343,7 +338,7 @@ class PlacementService:
         """
         request, purchase = attempt.request, attempt.request.purchase
         known = with_whole_footprints(self._holdings(attempt, listing), request.footprints)
-        holdings = [one for one in known if row.wish == PLAIN or not _is_accepted(one, row, purchase)]
+        holdings = [one for one in known if row.wish == PLAIN or not is_accepted(one, row, purchase)]
         owned = owned_of(request.grounds, holdings, purchase_terms(purchase))
         if owned.exact is not None:
             if owned.exact.placement is None:
@@ -360,7 +355,7 @@ class PlacementService:
             )
         return None
 
-    def _after(self, attempt: _Attempt, outcome: Outcome) -> Order:
+    def _after(self, attempt: PlacementAttempt, outcome: Outcome) -> Order:
         """Return the order that sending gave, or raise what it means."""
         placement, record = outcome.placement, outcome.evidence.record
         if record is not None:
@@ -387,7 +382,7 @@ class PlacementService:
             errors.offer_new_key(error, self._anew(attempt))
         raise error
 
-    def _placed(self, attempt: _Attempt, outcome: Outcome, record: schemas.OrderRecord) -> Order:
+    def _placed(self, attempt: PlacementAttempt, outcome: Outcome, record: schemas.OrderRecord) -> Order:
         placement = outcome.placement
         if outcome.not_recorded is not None:
             warn(
@@ -411,7 +406,7 @@ class PlacementService:
             self._orders.notify(order.note)
         return order
 
-    def _with_wish(self, attempt: _Attempt, rows: list[Placement]) -> PlacementRequest:
+    def _with_wish(self, attempt: PlacementAttempt, rows: list[Placement]) -> PlacementRequest:
         """Return the request with the order that it means (the plain one, or one more), which is decided once."""
         request = attempt.request
         if request.wish is not None or request.again is False:
@@ -469,7 +464,7 @@ class PlacementService:
         except NotFound as error:
             raise errors.order_gone(placement) from error
 
-    def _fresh_listing(self, attempt: _Attempt, row: Placement) -> Listing:
+    def _fresh_listing(self, attempt: PlacementAttempt, row: Placement) -> Listing:
         """Return a fresh list of orders; without one, nothing is sent unless the user accepts that."""
         request = attempt.request
         listing = attempt.listing
@@ -483,7 +478,7 @@ class PlacementService:
             attempt.notes.append("The list of orders could not be read: purchases from other computers were not seen.")
         return listing
 
-    def _holdings(self, attempt: _Attempt, listing: Listing) -> Iterable[Holding]:
+    def _holdings(self, attempt: PlacementAttempt, listing: Listing) -> Iterable[Holding]:
         """Return the orders of the list, and those of this journal that it does not show."""
         shown = {one.record.id for one in listing.holdings}
         rows = [
@@ -507,11 +502,11 @@ class PlacementService:
         self._orders.notify(order.note)
         return order
 
-    def _retry(self, attempt: _Attempt) -> Callable[[], Order]:
+    def _retry(self, attempt: PlacementAttempt) -> Callable[[], Order]:
         """Return the function for an error's ``retry()``, which continues with this order."""
         return partial(self._again, replace(attempt.request, new_key=False))
 
-    def _anew(self, attempt: _Attempt) -> Callable[[], Order]:
+    def _anew(self, attempt: PlacementAttempt) -> Callable[[], Order]:
         return partial(self._again, replace(attempt.request, new_key=True))
 
     def _again(self, request: PlacementRequest) -> Order:
@@ -567,22 +562,9 @@ class PlacementService:
         if prices_of(current) != prices_of(estimate):
             raise errors.price_changed(estimate, self._pricing.with_balance(current))
 
-    def _too_slow(self, row: Placement | None, attempt: _Attempt) -> PlacementError:
+    def _too_slow(self, row: Placement | None, attempt: PlacementAttempt) -> PlacementError:
         if row is not None and (current := self._journal.reload(row)).open_tries:
             return errors.unknown(
                 current, None, self._retry(attempt), reason=errors.unanswered(current), is_recent=self._matcher.is_recent(current)
             )
-        return PlacementError(
-            f"Reading the list of orders and the price took more than a minute, {_MOST_ATTEMPTS} times. {NOTHING_ORDERED}",
-            code="placement_too_slow",
-            hint="Try again when the service is faster.",
-        )
-
-
-def _is_accepted(holding: Holding, row: Placement, purchase: Purchase) -> bool:
-    """Return whether one more order was requested although this order was known."""
-    if holding.placement is not None and holding.placement.fingerprint == purchase.fingerprint:
-        return True
-    if holding.record.id == row.known:
-        return True
-    return row.known_at is not None and holding.created is not None and holding.created <= row.known_at
+        return errors.too_slow(_MOST_ATTEMPTS)

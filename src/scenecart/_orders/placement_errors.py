@@ -204,6 +204,15 @@ def in_work(placement: Placement) -> PlacementError:
     )
 
 
+def too_slow(attempts: int) -> PlacementError:
+    """Return the error for a service that took too long to answer before each of some attempts."""
+    return PlacementError(
+        f"Reading the list of orders and the price took more than a minute, {attempts} times. {NOTHING_ORDERED}",
+        code="placement_too_slow",
+        hint="Try again when the service is faster.",
+    )
+
+
 def already_owned(owned: Owned, share: float, captures: int) -> AlreadyOwned:
     """Return the error for a cart of which captures are owned, or may be."""
     certain = owned.at_least(share)

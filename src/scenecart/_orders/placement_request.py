@@ -1,8 +1,9 @@
-"""A request to place an estimate, in the forms that its checks need."""
+"""A request to place an estimate in the forms that its checks need, and the attempts to place it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from scenecart._cart.checks import CaptureKey
     from scenecart._cart.estimate import Estimate
+    from scenecart._orders.journal import Placement
+    from scenecart._orders.listing import Holding, Listing
     from scenecart._orders.purchase import Purchase
 
 
@@ -47,6 +50,17 @@ class PlacementRequest:
         return footprints_of(self.estimate)
 
 
+@dataclass
+class PlacementAttempt:
+    """One attempt to place a request: the request, the list of orders that it read, and its notes."""
+
+    request: PlacementRequest
+    owner: str
+    listing: Listing | None = None
+    priced_at: float = -math.inf
+    notes: list[str] = field(default_factory=list)
+
+
 def purchase_terms(purchase: Purchase) -> Terms:
     """Return what an order of exactly this purchase has besides its captures."""
     return Terms(purchase.project, purchase.license_type, purchase.credits)
@@ -63,3 +77,12 @@ def prices_of(estimate: Estimate) -> Any:
     """Return every amount of an estimate, in a fixed order."""
     groups = sorted((sorted(group.ids), group.credits, group.aud) for group in estimate.price_groups)
     return estimate.total_credits, estimate.total_aud, groups, sorted(estimate.refused)
+
+
+def is_accepted(holding: Holding, row: Placement, purchase: Purchase) -> bool:
+    """Return whether one more order was requested although this order was known."""
+    if holding.placement is not None and holding.placement.fingerprint == purchase.fingerprint:
+        return True
+    if holding.record.id == row.known:
+        return True
+    return row.known_at is not None and holding.created is not None and holding.created <= row.known_at

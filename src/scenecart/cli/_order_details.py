@@ -178,7 +178,7 @@ class OrderDetails:
 def look_up(order: Order) -> OrderDetails:
     """Return what is known of an order; what cannot be read is left out, with the reason."""
     from scenecart._api.deadline import limited_to  # noqa: PLC0415  # keeps --help fast
-    from scenecart._orders.order import arrived_of  # noqa: PLC0415  # likewise
+    from scenecart._orders.delivered_order import arrived_of  # noqa: PLC0415  # likewise
 
     arrived, unknown = None, ""
     with limited_to(_SECONDS, time.monotonic):

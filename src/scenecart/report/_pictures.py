@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from scenecart._orders.order import Order, delivered_rasters
+from scenecart._orders.delivered_order import delivered_rasters
+from scenecart._orders.order import Order
 from scenecart.exceptions import ScenecartError
 from scenecart.report._scale_bar import scale_bar
 from scenecart.report._thumbnails import in_time, rows_of, view_of
