@@ -1,4 +1,4 @@
-"""Bands of delivered items: which asset has a band of some name, and at which place."""
+"""Bands of delivered items: which asset contains a band, and its number in the file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# assets that are for people's eyes rather than for computation
+# assets for display, not for computation
 _FOR_EYES = frozenset({"visual", "thumbnail", "overview"})
 _PICTURES = frozenset({"thumbnail", "overview"})
 _RASTER_TYPES = ("image/tiff", "image/jp2", "image/vnd.stac.geotiff")
@@ -17,7 +17,7 @@ _ALPHA = "alpha"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a band is: the key of its asset, and its number in the file, from 1."""
+    """The position of a band: the key of its asset, and its number in the file, from 1."""
 
     asset: str
     number: int
@@ -39,10 +39,10 @@ def band_names(asset: Mapping[str, Any]) -> list[str]:
 
 
 def find_bands(item: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Place]:
-    """Return where an item has each of the bands that it has.
+    """Return the position of each wanted band that an item has, by the wanted name.
 
-    A name is that of a band, its common name, the key of an asset with one band, or key and band such as ``"visual.red"``. A band
-    that several assets have is taken from those for computation rather than from a visual.
+    A wanted name is the name of a band, its common name, the key of an asset with one band, or key and band such as
+    ``"visual.red"``. If several assets have the band, one for computation is preferred to one for display.
     """
     assets = _by_preference(item)
     found = {}
@@ -54,14 +54,14 @@ def find_bands(item: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Plac
 
 
 def default_bands(item: Mapping[str, Any]) -> list[str]:
-    """Return the names of the bands of the asset with the most bands, one for computation if there is one."""
+    """Return the band names of the asset with the most bands; assets for computation are preferred to those for display."""
     named = [(key, [name for name in band_names(asset) if name != _ALPHA]) for key, asset in _by_preference(item)]
     data = [(key, names) for key, names in named if names and key not in _FOR_EYES] or [one for one in named if one[1]]
     return max(data, key=lambda one: len(one[1]))[1] if data else [key for key, _ in named]
 
 
 def known_bands(item: Mapping[str, Any]) -> list[str]:
-    """Return the names that ``find_bands`` finds in an item."""
+    """Return the band names of an item that ``find_bands`` accepts."""
     assets = _by_preference(item)
     return list(dict.fromkeys(name for key, asset in assets for name in (band_names(asset) or [key])))
 
@@ -79,7 +79,7 @@ def _is_raster(key: str, asset: Mapping[str, Any]) -> bool:
 
 
 def _place(key: str, asset: Mapping[str, Any], name: str) -> Place | None:
-    """Return where an asset has a band, or None."""
+    """Return the position of a band in an asset; None if the asset does not have it."""
     owner, _, rest = name.partition(".")
     wanted = rest if owner == key and rest else name
     bands = _bands_of(asset)

@@ -1,7 +1,7 @@
 """The folder of deliveries as a static STAC catalog: one folder for each item, and a catalog that links them.
 
-Several orders may share a folder, and several processes may write to it: whoever reads and writes the catalog or an item holds the
-folder's lock.
+Several orders can share a folder, and several processes can write to it. The catalog and the items are read and written only while
+the folder's lock is held.
 """
 
 from __future__ import annotations
@@ -65,20 +65,20 @@ class DeliveryFolder:
         return self._path
 
     def item_of(self, served: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an item in the form stored here, still without assets."""
+        """Return an item in the form that is stored in the folder, without assets."""
         return new_item(served, self._order_id, self._base_url)
 
     def reserve(self, items: list[dict[str, Any]]) -> dict[str, ItemFolder]:
-        """Return the folder of each item by its id; a new one is created, so that no other process takes its name.
+        """Return the folder of each item, by the item's id. New folders are created at once, so that no other process takes them.
 
-        An item that was downloaded before keeps its folder, also one of scenecart 0.1.0.
+        An item that was downloaded before keeps its folder, including a folder of scenecart 0.1.0.
 
         Raises
         ------
         OSError
             If a folder cannot be created.
         DownloadError
-            If another process does not release the folder.
+            If another process does not release the lock of the folder within a minute.
         """
         with self._locked():
             known, taken = self._known_folders()
@@ -97,7 +97,7 @@ class DeliveryFolder:
             return found
 
     def record(self, served: Mapping[str, Any], folder: ItemFolder, assets: Mapping[str, tuple[dict[str, Any], list[str]]]) -> None:
-        """Write an item with its assets on disk: those given, and those that an earlier download wrote and are still there.
+        """Write an item with its assets on disk: the given ones, and those of earlier downloads whose files still exist.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class DeliveryFolder:
         Raises
         ------
         InvalidRequest
-            If it cannot be written.
+            If the item cannot be written.
         """
         with self._locked():
             written = _read(folder.path / ITEM_FILE) or {}
@@ -130,7 +130,7 @@ class DeliveryFolder:
                 _write(folder.path / ITEM_FILE, item)
 
     def discard(self, folder: ItemFolder) -> None:
-        """Remove the folder of an item of which nothing has arrived, unless there is something in it."""
+        """Remove the folder of an item without downloaded files, unless it contains other files."""
         with self._locked(), contextlib.suppress(OSError):
             is_empty = not (_read(folder.path / ITEM_FILE) or {}).get("assets")
             if is_empty and [entry.name for entry in folder.path.iterdir()] == [ITEM_FILE]:
@@ -143,7 +143,7 @@ class DeliveryFolder:
         Raises
         ------
         InvalidRequest
-            If it cannot be written.
+            If the catalog cannot be written.
         """
         with self._locked():
             target = self._path / CATALOG_FILE
@@ -188,7 +188,7 @@ class DeliveryFolder:
         return known, {entry.name.casefold() for entry in self._path.iterdir()}
 
     def _create(self, item: dict[str, Any], plain: str, taken: set[str]) -> ItemFolder:
-        # a name of 0.1.0 would mean other names of the files in it
+        # not a folder name of 0.1.0: files in such a folder are named differently
         name = next(name for name in folder_names(item) if name.casefold() not in taken and name != plain)
         taken.add(name.casefold())
         folder = self._path / name
@@ -198,7 +198,7 @@ class DeliveryFolder:
 
 
 def items_in(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name of each folder with a delivered item in a folder of deliveries, and the item."""
+    """Yield the folder name and the item of each delivered item in a folder of deliveries."""
     for path in sorted(folder.glob(f"*/{ITEM_FILE}")):
         item = None if path.is_symlink() or path.parent.is_symlink() else _read(path)
         if item is not None and isinstance(item.get("assets"), dict) and isinstance(item.get("properties"), dict):
@@ -206,7 +206,7 @@ def items_in(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 class ItemRecorder:
-    """Writes an item as soon as its files have arrived, and the catalog in the end.
+    """Writes each item when all of its files are downloaded, and the catalog when the download ends.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ class ItemRecorder:
     items
         The items, as the service lists them.
     folders
-        Their folders, by id.
+        The folder of each item, by the item's id.
     files
         How many files of each item are downloaded, by its id.
     """
@@ -233,11 +233,11 @@ class ItemRecorder:
         self._open = dict(files)
         self._recorded: set[str] = set()
         self._received: dict[str, dict[str, tuple[dict[str, Any], list[str]]]] = {}
-        # why an item or the catalog could not be written, which stops no download
+        # why an item or the catalog could not be written; the download continues
         self.failure: InvalidRequest | None = None
 
     def add(self, item_id: str, file: ReceivedFile | None) -> None:
-        """Note that a file has arrived, or, with None, that one has failed."""
+        """Record a downloaded file of an item; None records a failed one."""
         item = self._items[item_id]
         if file is not None:
             asset = asset_on_disk(item["assets"][file.asset_id], file, self._folder.item_of(item))
@@ -247,7 +247,7 @@ class ItemRecorder:
             self._write(item_id)
 
     def close(self) -> None:
-        """Write the items of which only some files have arrived, and the catalog; remove folders in which nothing has."""
+        """Write the items that are only partly downloaded, and the catalog; remove folders without downloaded files."""
         for item_id in list(self._received):
             self._write(item_id)
         for item_id in self._folders.keys() - self._recorded:
@@ -266,7 +266,7 @@ class ItemRecorder:
 
     @contextlib.contextmanager
     def _kept(self) -> Iterator[None]:
-        """Keep the first error of writing for later."""
+        """Store the first error of the block instead of raising it."""
         try:
             yield
         except (InvalidRequest, OSError) as error:
@@ -275,7 +275,7 @@ class ItemRecorder:
 
 
 def _recorded(item: Mapping[str, Any]) -> dict[str, FileRecord]:
-    """Return what an item on disk records of its files."""
+    """Return the records of the files of an item on disk, by asset key."""
     assets = item.get("assets")
     return {
         key: FileRecord(whole_number(asset.get("file:size")), announced_checksum(asset), str(asset[VERIFIED]))

@@ -1,4 +1,4 @@
-"""Announced checksums of files, and whether a file has its own."""
+"""Checksums of files: as STAC assets state them, and computed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CONTINUES, _BITS = 0x80, 7
 
 @dataclass(frozen=True)
 class Checksum:
-    """An algorithm of hashlib, and a digest as lower-case hexadecimal digits."""
+    """A digest as lower-case hexadecimal digits, and its algorithm, as hashlib names it."""
 
     algorithm: str
     digest: str
@@ -44,7 +44,7 @@ class Checksum:
 
     @property
     def multihash(self) -> str:
-        """The checksum as the file extension of STAC writes it."""
+        """The checksum as a multihash, for the field ``file:checksum`` of STAC."""
         code = next(code for code, name in _CODES.items() if name == self.algorithm)
         prefix = bytes([code]) if code < _CONTINUES else bytes([code & 0x7F | _CONTINUES, code >> _BITS])
         return (prefix + bytes([len(self.digest) // 2])).hex() + self.digest
@@ -60,10 +60,10 @@ def checksum_of(path: Path) -> Checksum:
 
 
 def announced_checksum(asset: Mapping[str, Any]) -> Checksum | None:
-    """Return the checksum that a STAC asset states; None if it states none that can be read.
+    """Return the checksum that a STAC asset states; None if there is none that can be read.
 
-    A multihash names its algorithm and its length. A plain digest counts only if its algorithm is named, as in ``"md5:…"``: its
-    length alone fits several.
+    A multihash contains its algorithm and its length. A plain digest is used only if its algorithm is named, as in ``"md5:…"``,
+    because several algorithms have digests of the same length.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Cloud over an area from delivered masks: which asset of an item is a mask, and which of its values are cloud."""
+"""Cloud cover of an area from delivered masks: which assets are cloud masks, and which of their values mean cloud."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_BITS = 64
 
 
 def masks_in(folders: Iterable[Path]) -> dict[str, list[tuple[Path, Mapping[str, Any]]]]:
-    """Return the delivered masks of clouds in folders of deliveries: file and asset, by the id of the capture that they show."""
+    """Return the cloud masks in folders of deliveries: their files and STAC assets, by the id of the capture."""
     found: dict[str, list[tuple[Path, Mapping[str, Any]]]] = {}
     for folder in folders:
         for name, item in items_in(folder):
@@ -42,7 +42,7 @@ def masks_in(folders: Iterable[Path]) -> dict[str, list[tuple[Path, Mapping[str,
 
 
 def cloud_in_masks(masks: Iterable[tuple[Path, Mapping[str, Any]]], area: BaseGeometry) -> float | None:
-    """Return the cloud over an area in percent, of the pixels that the masks show of it; None if they show none."""
+    """Return the cloud cover of an area (EPSG:4326) in percent of the valid mask pixels inside it; None if there are none."""
     try:
         from scenecart._imagery.cloud_mask import pixels_inside  # noqa: PLC0415  # needs an extra
     except ModuleNotFoundError as error:
@@ -66,9 +66,9 @@ def cloud_in_masks(masks: Iterable[tuple[Path, Mapping[str, Any]]], area: BaseGe
 
 
 def rule_of(asset: Mapping[str, Any]) -> tuple[int, Cloudy, set[float]] | None:
-    """Return how an asset marks cloud: its band, the values for cloud, and those for no data. None if it does not.
+    """Return how an asset encodes cloud: the number of its band, a test for cloud values, and the nodata values.
 
-    It does so by classes or bit fields of the Classification extension, or by a band named "cloud".
+    Classes and bit fields of the Classification extension are read, and bands named "cloud". None if the asset has none of these.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def rule_of(asset: Mapping[str, Any]) -> tuple[int, Cloudy, set[float]] | None:
 
 
 def _holders(asset: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield what may have classes: the asset, then each of its bands."""
+    """Yield the objects that can have classes: the asset, then each of its bands."""
     yield asset
     for field in ("bands", "raster:bands"):
         bands = asset.get(field)
@@ -108,7 +108,7 @@ def _named(classes: Any, key: str) -> list[tuple[int, str]]:
 
 
 def _cloud_bits(fields: Any) -> tuple[int, int, int] | None:
-    """Return offset, length and value of the bit field that marks cloud."""
+    """Return offset, length and value of the bit field for cloud."""
     for field in fields if isinstance(fields, list) else ():
         if not isinstance(field, dict) or str(field.get("name")).lower() != "cloud":
             continue

@@ -1,4 +1,4 @@
-"""Cloud over an area: the provider's figure, the delivered mask, or an estimate from the quicklook."""
+"""Cloud cover of an area: the provider's figure, the delivered mask, or an estimate from the quicklook."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     Advance = Callable[[int, int], object]
 
 _WORKERS = 6
-# after so many failures in a row, the service or the network is down
+# after this many consecutive failures, the service or the network is considered down
 _MOST_FAILURES = 6
 _NO_PICTURE = "The catalog has no quicklook of this capture."
 _NO_SCENE = "No estimate: the catalog does not state the cloud cover of the whole capture."
 
 
 class QuicklookClient(Protocol):
-    """A Client, which fetches quicklooks and knows the folders of deliveries."""
+    """The part of a client that is needed here: quicklooks, and the folders of deliveries."""
 
     @property
     def imagery_folders(self) -> list[Path]:
@@ -154,7 +154,7 @@ def _advance(progress: Any) -> Iterator[Advance | None]:
 
 @dataclass
 class _Finder:
-    """Finds the cloud over an area for each capture of which the catalog does not state it."""
+    """Determines the cloud cover of an area for each capture for which the catalog does not state it."""
 
     frame: gpd.GeoDataFrame
     area: Area
@@ -171,10 +171,10 @@ class _Finder:
         self._failure = ""
 
     def fill(self, found: pd.DataFrame) -> None:
-        """Complete the columns."""
+        """Fill the rows of the columns that are missing."""
         rows = [row for row, is_open in enumerate(found[AREA_CLOUD_NOTE].isna()) if is_open]
         self._report(len(rows), 0)
-        # pandas is not made for several threads
+        # pandas objects are not safe to use from several threads
         items = [(self.frame.iloc[row], float(self._scene[row])) for row in rows]
         results = map_in_threads(lambda item: self._find(*item, len(rows)), items, _WORKERS, cancel=self._is_stopped.set)
         for number, name in enumerate(COLUMNS):
@@ -228,7 +228,7 @@ class _Finder:
         return found.percent, ESTIMATE, f"Estimated: the brightest {scene:.3g} % of the quicklook, counted inside the area."
 
     def _fetched(self, capture: pd.Series[Any], size: str) -> tuple[bytes | None, str]:
-        """Return a quicklook, or why there is none."""
+        """Return a quicklook, or None with the reason."""
         if self._is_stopped.is_set() or self._failed_in_a_row >= _MOST_FAILURES:
             with self._lock:
                 self._failed += 1

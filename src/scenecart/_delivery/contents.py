@@ -1,4 +1,4 @@
-"""Whether the bytes of a file are what was delivered: imagery and not a web page, with the announced size and checksum."""
+"""Checks of file contents: imagery and not a web page, with the announced size and checksum."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Verify = Literal["checksum", "size", "none"]
 
 @dataclass(frozen=True)
 class FileRecord:
-    """What an earlier download recorded of a file.
+    """The record of a file from an earlier download.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class FileRecord:
     checksum : Checksum or None
         Its checksum.
     verified : str
-        How far it was verified: ``"checksum"``, ``"size"`` or ``"none"``.
+        How the file was verified: ``"checksum"``, ``"size"`` or ``"none"``.
     """
 
     size: int | None
@@ -45,12 +45,12 @@ class FileRecord:
 
 
 def verify_mode(verify: object) -> Verify:
-    """Return how far files are verified.
+    """Return the mode of verification for the argument ``verify``.
 
     Raises
     ------
     InvalidRequest
-        If it is not True, "size" or False.
+        If the argument is not True, "size" or False.
     """
     modes: dict[object, Verify] = {True: "checksum", "checksum": "checksum", "size": "size", False: "none"}
     if not isinstance(verify, bool | str) or verify not in modes:
@@ -59,9 +59,9 @@ def verify_mode(verify: object) -> Verify:
 
 
 def looks_wrong(head: bytes, file: PlannedFile, content_type: str = "") -> str | None:
-    """Return what the first bytes of a file are if they cannot be the file: ``"an HTML page"`` or ``"text"``; else None.
+    """Return ``"an HTML page"`` or ``"text"`` if the first bytes cannot be those of the planned file; else None.
 
-    An image is never text: that is a page to sign in, an error document, or a file that points elsewhere, such as a VRT.
+    An image never begins with text. Text is a sign-in page, an error document, or a file that refers to other files, such as a VRT.
     """
     is_image = file.target.suffix.lower() in _IMAGE_SUFFIXES or file.media_type.startswith("image/")
     wants_html = file.target.suffix.lower() in {".html", ".htm"} or "html" in file.media_type
@@ -80,12 +80,12 @@ def head_of(path: Path) -> bytes:
 
 
 def mismatch(path: Path, file: PlannedFile, verify: Verify) -> str | None:
-    """Return how a complete file differs from what the service announces; None if it does not.
+    """Return the difference between a complete file and what the service announces; None if they agree.
 
     Raises
     ------
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     size = path.stat().st_size
     if verify != "none" and file.size is not None and size != file.size:
@@ -96,7 +96,7 @@ def mismatch(path: Path, file: PlannedFile, verify: Verify) -> str | None:
 
 
 def is_as_recorded(path: Path, recorded: FileRecord, verify: Verify) -> bool:
-    """Return whether a file is still as an earlier download recorded it."""
+    """Return whether a file is unchanged since an earlier download recorded it."""
     if verify == "none":
         return True
     if recorded.size is not None and path.stat().st_size != recorded.size:
@@ -105,7 +105,7 @@ def is_as_recorded(path: Path, recorded: FileRecord, verify: Verify) -> bool:
 
 
 def verified_by(file: PlannedFile, verify: Verify) -> str:
-    """Return how far a file was verified that does not differ from what the service announces."""
+    """Return how a file was verified that agrees with what the service announces: ``"checksum"``, ``"size"`` or ``"none"``."""
     if verify == "checksum" and file.checksum is not None:
         return "checksum"
     return "size" if verify != "none" and file.size is not None else "none"
@@ -117,12 +117,12 @@ def own_checksum(path: Path, file: PlannedFile, verify: Verify) -> Checksum:
 
 
 def check_no_link(file: PlannedFile) -> None:
-    """Refuse a target that is a symbolic link, or in a folder that is one.
+    """Refuse a target that is a symbolic link, or in a folder that is a symbolic link.
 
     Raises
     ------
     DownloadError
-        If it is.
+        If one of them is a symbolic link.
     """
     if file.target.is_symlink() or file.target.parent.is_symlink():
         raise DownloadError(
@@ -140,7 +140,7 @@ def open_for_writing(path: Path, *, append: bool = False) -> int:
 
 
 def _is_text(head: bytes) -> bool:
-    """Return whether bytes are text: every image format begins with bytes that no text has."""
+    """Return whether bytes are text. Every image format begins with bytes that do not occur in text."""
     return not set(head) & _BINARY
 
 

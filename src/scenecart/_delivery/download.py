@@ -50,7 +50,7 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Delivered:
-    """An order of which items may have arrived.
+    """An order that may have delivered items.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Delivered:
 
 @dataclass(frozen=True)
 class ReceivedItems:
-    """What has arrived of an order.
+    """The items of an order that are delivered so far.
 
     Attributes
     ----------
@@ -78,9 +78,9 @@ class ReceivedItems:
     assets : tuple of str
         The keys of their assets, each once.
     missing : tuple of str
-        The ordered captures of which no item has arrived, as far as that is known.
+        The ordered captures without a delivered item, as far as is known.
     folder : pathlib.Path or None
-        The folder of files that ``Order.open`` keeps on this computer; None without any.
+        The folder with the files that ``Order.open`` keeps on this computer; None if there is none.
     """
 
     items: tuple[str, ...]
@@ -91,7 +91,7 @@ class ReceivedItems:
 
 @dataclass(frozen=True)
 class Options:
-    """What of an order is downloaded, and how.
+    """Options of a download.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class Options:
     assets : list of str or None
         Keys of the assets; None downloads all.
     verify : str
-        How far each file is verified.
+        How each file is verified: ``"checksum"``, ``"size"`` or ``"none"``.
     workers : int
         How many files are transferred at once.
     """
@@ -128,12 +128,12 @@ class DeliveryService:
         self._downloads: dict[str, set[Path]] = {}
 
     def folder(self, order_id: str) -> Path | None:
-        """Return the folder with the files that ``Order.open`` keeps of an order; None without any."""
+        """Return the folder with the files that ``Order.open`` keeps of an order; None if there is none."""
         folder = self._cache / safe_name(order_id)
         return folder if folder.is_dir() and any(folder.iterdir()) else None
 
     def folders(self) -> list[Path]:
-        """Return all folders with imagery: those of ``Order.open``, and those that were downloaded to."""
+        """Return all folders with imagery: those of ``Order.open``, and the targets of downloads."""
         kept = [path for path in sorted(self._cache.iterdir()) if path.is_dir()] if self._cache.is_dir() else []
         return [*kept, *dict.fromkeys(path for paths in self._downloads.values() for path in paths)]
 
@@ -159,7 +159,7 @@ class DeliveryService:
         remote: bool,
         **how: Any,
     ) -> xr.DataArray:
-        """Open one file of a delivered order, downloaded or read by ranges; see ``Order.open``."""
+        """Open one file of a delivered order: after a download, or by byte ranges; see ``Order.open``."""
         folder = self._cache / safe_name(order.id) if directory is None else as_path(directory, "directory")
         document = fetch_items(self._session, order.id)
         chosen = choose_item(items_with(document, [asset]), asset, item)
@@ -175,14 +175,14 @@ class DeliveryService:
         options: StackOptions,
         directory: str | os.PathLike[str] | None,
     ) -> xr.Dataset:
-        """Stack bands of a delivered order, from files that are on disk, and else by ranges; see ``Order.stack``."""
+        """Stack bands of a delivered order, from files on disk, and otherwise by byte ranges; see ``Order.stack``."""
         on_disk = self._on_disk(order.id, *([] if directory is None else [as_path(directory, "directory")]))
         return stack_items(
             items_with(self._items(order), None), bands, lambda item, key: self._file_or_reader(on_disk, item, key), options
         )
 
     def rasters(self, order: Delivered) -> dict[str, Path | RangeReader]:
-        """Return the raster for display of each delivered capture, by its id: the file on disk, or a reader of the remote one."""
+        """Return the display raster of each delivered capture, by capture id: the file on disk, or a reader of the remote file."""
         on_disk = self._on_disk(order.id)
         found: dict[str, Path | RangeReader] = {}
         for item in self._items(order)["features"]:
@@ -192,7 +192,7 @@ class DeliveryService:
         return found
 
     def _on_disk(self, order_id: str, *more: Path) -> dict[str, tuple[Path, dict[str, Any]]]:
-        """Return the items of an order that are in a folder of this computer, with their folders, by id."""
+        """Return the items of an order that are on this computer, with their folders, by item id."""
         return _items_on_disk([self._cache / safe_name(order_id), *self._downloads.get(order_id, ()), *more], order_id)
 
     def _file_or_reader(
@@ -203,15 +203,15 @@ class DeliveryService:
         return path or asset_reader(self._session, item["id"], key, _file_name(item, key))
 
     def has_items(self, order_id: str) -> bool:
-        """Return whether the service lists items of an order, as of one that is still being processed."""
+        """Return whether the service lists items of an order; it may do so while the order is still being processed."""
         return bool(fetch_items(self._session, order_id)["features"])
 
     def missing(self, order: Delivered) -> list[str]:
-        """Return the captures of an order of which no item has arrived; see ``Order.missing``."""
+        """Return the captures of an order without a delivered item; see ``Order.missing``."""
         return missing_captures(fetch_items(self._session, order.id)["features"], order.captures)
 
     def arrived(self, order: Delivered) -> ReceivedItems:
-        """Return what the service lists of an order, and where its files are on this computer."""
+        """Return what the service lists of an order, and the folder of its files on this computer."""
         document = fetch_items(self._session, order.id)
         items = document["features"]
         assets = sorted({str(key) for item in items_with(document, None) for key in item["assets"]})
@@ -269,7 +269,7 @@ class DeliveryService:
         options: Options,
         watch: Callable[[Downloads], object] = lambda _: None,
     ) -> list[Path]:
-        """Download files of items to a folder, and write the catalog of what has arrived, even if some fail.
+        """Download files of items to a folder, and write the catalog of the complete files, even if others fail.
 
         Parameters
         ----------
@@ -278,7 +278,7 @@ class DeliveryService:
         items
             Its items.
         options
-            What to download of them, and how.
+            The folder, the assets, and how they are downloaded.
         watch
             Called in this thread several times a second.
         """
@@ -330,8 +330,8 @@ def _asset_keys(assets: str | Iterable[str] | None) -> list[str] | None:
 
 
 def _share(downloads: Downloads) -> float:
-    """Return which share has arrived, by bytes, or by files if a size is not known; 1 only if every file is complete."""
-    # a file may become complete at any moment; what was recorded of it counts
+    """Return the fraction that is downloaded (0 to 1), by bytes, or by files if a size is unknown; 1 only if all are complete."""
+    # a file can become complete at any moment; only recorded files count
     done = sum(job.received is not None for job in downloads.yielded)
     if done == len(downloads.jobs):
         return 1.0
@@ -340,7 +340,7 @@ def _share(downloads: Downloads) -> float:
 
 
 def _verification_label(files: list[ReceivedFile]) -> str:
-    """Return how many files were verified, and by what.
+    """Return how many files were verified, and how.
 
     Examples
     --------
@@ -371,7 +371,7 @@ def _warn_of_replaced(jobs: list[Job]) -> None:
 
 
 def _items_on_disk(folders: Iterable[Path], order_id: str) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """Return the items of an order in folders of deliveries, with their own folders, by id."""
+    """Return the items of an order in folders of deliveries, with their own folders, by item id."""
     return {
         str(item.get("id")): (folder / name, item)
         for folder in folders
@@ -392,7 +392,7 @@ def _unusable(path: Path, error: OSError) -> InvalidRequest:
 def _without_space(
     cause: InvalidRequest, items: list[dict[str, Any]], options: Options, on_disk: Mapping[str, tuple[Path, dict[str, Any]]]
 ) -> DownloadError:
-    """Return the error for a disk that is full before anything is requested: it names what is on it, and what is not."""
+    """Return the error for a disk that is full before anything is requested; it lists the existing and the missing files."""
     error = DownloadError(message_about(cause, "").strip(), argument=cause.argument, code=cause.code, hint=cause.hint)
     failed: list[FailedFile] = []
     files: list[Path] = []
@@ -416,12 +416,12 @@ def _raise_failed(jobs: list[Job], unrecorded: InvalidRequest | None) -> None:
     jobs
         The files.
     unrecorded
-        Why an item or the catalog could not be written, if so.
+        Why an item or the catalog could not be written; None if they were written.
 
     Raises
     ------
     DownloadError
-        If there is one.
+        If a file failed, or something could not be written.
     """
     failed = [FailedFile(job.file.item_id, job.file.asset_id, job.file.target, job.error) for job in jobs if job.error is not None]
     files = [job.received.path for job in jobs if job.received is not None]

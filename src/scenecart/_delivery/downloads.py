@@ -1,4 +1,4 @@
-"""Many transfers at once: few enough for the store, each failure collected, and stopped at once by an interrupt."""
+"""Parallel downloads: the number of connections follows the store's limit, failures are collected, interrupts stop all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_FAILURES = 4
 _MOST_REFUSALS = 12
 _MAX_RETRIED = 2
 _MAY_BE_TEMPORARY = frozenset({"file_is_text", "file_size_differs"})
-# a connection that brings at least this much is not counted as a failure
+# an interrupted connection that transferred at least this many bytes is not counted as a failure
 _PROGRESS_BYTES = 2**20
 _MOST_WAIT_SECONDS = 300.0
 _HELD_SECONDS = 0.1
@@ -38,7 +38,7 @@ _FILES_PER_CONNECTION = 4
 
 @dataclass(eq=False)
 class Job:
-    """One file, and what has become of it so far.
+    """The download of one file, and its state.
 
     Attributes
     ----------
@@ -47,9 +47,9 @@ class Job:
     transfer : Transfer
         Its transfer.
     received : ReceivedFile or None
-        The file on disk, when it is complete.
+        The file on disk once it is complete.
     error : ScenecartError or None
-        Why it is not.
+        Why the download failed.
     """
 
     file: PlannedFile
@@ -75,13 +75,13 @@ class Downloads:
     Parameters
     ----------
     session
-        Connections of its own to the service; they are ended if the download is stopped.
+        A separate session with the service, whose connections are closed if the download is stopped.
     files
         The files.
     verify
-        How far they are verified.
+        How the files are verified.
     workers
-        How many are transferred at once; fewer if the store allows fewer connections.
+        How many files are transferred at once; fewer if the store allows fewer connections.
 
     Attributes
     ----------
@@ -104,13 +104,13 @@ class Downloads:
         self._fatal: BaseException | None = None
         self._outage: ConnectionFailed | None = None
         self._is_stopped = False
-        # daemons: one that waits for a silent store must not keep the program from ending
+        # daemon threads: one that waits for an unresponsive store must not keep the program from exiting
         self._threads = [
             threading.Thread(target=self._work, name=f"scenecart-download_{number}", daemon=True) for number in range(self._workers)
         ]
 
     def run(self) -> Generator[list[Job]]:
-        """Yield the jobs that finished since the last time, ten times a second, until all are; failed ones have an error.
+        """Yield the jobs that finished since the last yield, ten times a second, until all are finished; failed jobs have an error.
 
         Closing the iterator, or an interrupt, stops all transfers at once.
 
@@ -134,7 +134,7 @@ class Downloads:
             self._stop()
 
     def progress(self) -> tuple[int, int | None]:
-        """Return how many bytes are there, and how many there will be; None for the latter if it is not known."""
+        """Return how many bytes are downloaded, and how many there are in total; None for the total if it is unknown."""
         totals = [job.transfer.total for job in self.jobs]
         known = [total for total in totals if total is not None]
         return sum(job.transfer.arrived for job in self.jobs), sum(known) if len(known) == len(totals) else None
@@ -167,7 +167,7 @@ class Downloads:
                 self._changed.notify_all()
 
     def _next(self) -> Job | None:
-        """Wait for a file that can be requested; None when there is nothing left to do."""
+        """Wait for a file that can be requested, and return it; None if no file is left."""
         with self._changed:
             while not self._is_stopped and self._fatal is None and not all(job.is_finished for job in self.jobs):
                 if self._outage is not None:
@@ -185,7 +185,7 @@ class Downloads:
         return None
 
     def _attempt(self, job: Job) -> float | None:
-        """Transfer a file once; return the seconds to wait before it is tried again, None if it is finished."""
+        """Transfer a file once; return the seconds to wait before the next attempt, None if the file is finished."""
         try:
             job.received = job.transfer.run()
             self._raise_limit()
@@ -209,7 +209,7 @@ class Downloads:
         return None
 
     def _after_error(self, job: Job, error: ScenecartError) -> float | None:
-        """Note an error; a page or another length may have come from a gateway for a moment, so it must be repeated to count."""
+        """Record an error. A web page or a wrong length may come from a gateway, so the file fails only if that is repeated."""
         job.retried += 1
         if error.code in _MAY_BE_TEMPORARY and job.retried <= _MAX_RETRIED:
             return self._backoff(job.retried)
@@ -223,7 +223,7 @@ class Downloads:
                 self._limit, self._done_since_refusal = self._limit + 1, 0
 
     def _after_refusal(self, job: Job, busy: StoreBusy) -> float | None:
-        """Use fewer connections, and return how long to wait; a file that is refused alone has failed in the end."""
+        """Use fewer connections, and return how long to wait; a file that is refused repeatedly as the only one fails."""
         with self._changed:
             others = self._running - 1
             if others:
@@ -242,7 +242,7 @@ class Downloads:
     def _after_interruption(self, job: Job, error: ConnectionFailed) -> float | None:
         """Return how long to wait after a lost connection; None if there were too many in a row."""
         if error.given_up:
-            # the service itself cannot be reached, so no other file would get its URL
+            # the service itself cannot be reached, so no other file can get its URL
             self._outage = error
         if job.transfer.arrived - job.reached >= _PROGRESS_BYTES:
             job.failures, job.reached = 0, job.transfer.arrived

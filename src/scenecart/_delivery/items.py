@@ -1,4 +1,4 @@
-"""Delivered items of an order, from all pages and in each form of the service."""
+"""Delivered items of an order, read from all pages of the service's list, in each form of the list."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def fetch_items(session: Session, order_id: str, captures: Sequence[str] = (), *
     order_id
         The order.
     captures
-        The ids of the ordered captures; if some have not arrived, a warning names them. Empty if unknown.
+        The ids of the ordered captures; a warning names those without an item. Empty if unknown.
     is_open
         Whether the order is still being processed.
 
     Raises
     ------
     ServiceError
-        If a response is not a list of items, or items that are announced did not arrive.
+        If a response is not a list of items, or has fewer items than the service announces.
     """
     items: list[dict[str, Any]] = []
     known: set[str] = set()
@@ -87,10 +87,10 @@ def capture_of(item: Mapping[str, Any]) -> str | None:
 
 
 def missing_captures(items: Sequence[Mapping[str, Any]], captures: Sequence[str]) -> list[str]:
-    """Return the ordered captures of which no item has arrived.
+    """Return the ordered captures without a delivered item.
 
-    An item shows the capture that it states, or that its id begins with. If it says neither, it may show any of them: then all
-    that may be missing are returned, as long as there are more of them than such items.
+    An item belongs to the capture that it states, or with whose id its own id begins. An item without either may belong to any
+    capture. The captures without an item are then returned only if there are more of them than such items.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def missing_captures(items: Sequence[Mapping[str, Any]], captures: Sequence[str]
 
 
 def _compared(items: Sequence[Mapping[str, Any]], captures: Sequence[str]) -> tuple[list[str], int]:
-    """Return the captures that no item names, and how many items name no capture."""
+    """Return the captures that no item states, and the number of items that state no capture."""
     stated = {capture_of(item) for item in items}
     ids = [str(item["id"]) for item in items]
     missing = [name for name in captures if name not in stated and not any(_begins_with(item_id, name) for item_id in ids)]
@@ -126,7 +126,7 @@ def _entries_of(document: Any) -> list[Any] | None:
 
 
 def _item_of(entry: Any) -> dict[str, Any] | None:
-    """Return an item with a text id and its assets by key; None if it is not an item."""
+    """Return an entry as an item with a text id and its assets by key; None if the entry is not an item."""
     if not isinstance(entry, Mapping):
         return None
     name = entry.get("id")

@@ -28,12 +28,12 @@ _MOST_NAMED = 5
 
 
 def choose_item(items: Sequence[dict[str, Any]], asset: str, item: str | None) -> dict[str, Any]:
-    """Return the one item that has an asset, and the given id if there is one.
+    """Return the only item that has an asset and, if given, this id.
 
     Raises
     ------
     InvalidRequest
-        If there is none, or there are several.
+        If there is no such item, or several.
     """
     with_asset = sorted((one for one in items if asset in one["assets"]), key=lambda one: str(one["id"]))
     matching = [one for one in with_asset if item in {None, one["id"]}]
@@ -82,9 +82,9 @@ def stack_items(
     bands
         Names of bands; None takes those of the asset with the most bands.
     source_of
-        Returns the file of an item's asset, or the reader of a remote one.
+        Returns the file of an item's asset, or a reader of the remote file.
     options
-        Grid, chunks, and how pixels are converted.
+        The grid, chunk sizes, and the conversion of pixels.
     """
     require_odc()
     options.checked()

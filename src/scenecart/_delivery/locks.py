@@ -1,4 +1,4 @@
-"""Locks between processes and threads: a small file that is locked while it is used, and removed afterwards."""
+"""Locks between processes and threads: a lock file that exists only while the lock is held."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _IS_HELD = frozenset({errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEAD
 
 
 class FileLock:
-    """An exclusive lock on a name; a process that ends for any reason releases it.
+    """An exclusive lock on a file name; it is released when its process ends, for whatever reason.
 
-    On a file system without locks it is always free: then two computers may download the same file twice, but a file still gets
-    its name only when it is complete.
+    On a file system without locks, the lock is always free. Two computers may then download the same file twice, but a file still
+    gets its name only when it is complete.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class FileLock:
         self._guard = threading.Lock()
 
     def acquire(self) -> bool:
-        """Take the lock and return True, or return False at once if another process or thread holds it.
+        """Acquire the lock and return True, or return False at once if another process or thread holds it.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class FileLock:
             if self._is_current(handle):
                 self._handle = handle
                 return True
-            # its last holder removed the file between the two calls
+            # the last holder removed the file between the two calls
             os.close(handle)
 
     def release(self) -> None:
@@ -96,7 +96,7 @@ class FileLock:
 
     @contextlib.contextmanager
     def held(self, seconds: float) -> Iterator[bool]:
-        """Hold the lock for a block; the block gets False if it was not free for so many seconds."""
+        """Hold the lock for a block. The block gets False if the lock could not be acquired within this many seconds."""
         deadline = time.monotonic() + seconds
         while not (is_held := self.acquire()) and time.monotonic() < deadline:
             time.sleep(_PAUSE_SECONDS)
@@ -106,7 +106,7 @@ class FileLock:
             self.release()
 
     def _is_current(self, handle: int) -> bool:
-        """Return whether the locked file still has the name."""
+        """Return whether the locked file is still the one at the path."""
         try:
             return os.path.samestat(os.fstat(handle), self._path.stat())
         except OSError:

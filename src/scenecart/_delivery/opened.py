@@ -1,4 +1,4 @@
-"""A folder of deliveries, opened without a client."""
+"""A folder of deliveries, opened without a client or a network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Delivery:
-    """Delivered imagery in a folder: the items of one order or of several. Made by ``open_delivery``."""
+    """Delivered imagery in a folder: the items of one or several orders. Returned by ``open_delivery``."""
 
     def __init__(self, path: Path, items: Mapping[str, dict[str, Any]]) -> None:
         self._path = path
@@ -249,7 +249,7 @@ def open_delivery(directory: str | os.PathLike[str]) -> Delivery:
 
 
 def file_of(folder: Path, asset: Any) -> Path | None:
-    """Return the file of an asset in the folder of its item; None if it is not there, or elsewhere."""
+    """Return the file of an asset in the folder of its item; None if it does not exist, or is outside of the folder."""
     href = asset.get("href") if isinstance(asset, Mapping) else None
     if not isinstance(href, str):
         return None

@@ -1,4 +1,4 @@
-"""Safe, distinct names of delivered files: a folder for each item, named by date and capture, and a file for each asset."""
+"""Safe, distinct paths of delivered files: a folder for each item, named by date and capture, and a file for each asset."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class ItemFolder:
     path : pathlib.Path
         The folder.
     is_plain : bool
-        Whether files are named by their asset alone, as scenecart 0.1.0 did; otherwise their names begin with the folder's.
+        Whether files are named by their asset only, as in scenecart 0.1.0; otherwise their names begin with the folder's name.
     recorded : Mapping of str to FileRecord
-        What earlier downloads recorded of its files, by the key of the asset.
+        The records of its files from earlier downloads, by asset key.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class PlannedFile:
     target : pathlib.Path
         The path of the file.
     part : pathlib.Path
-        The path it is downloaded to; nothing else is ever written there.
+        The path of the incomplete download; nothing else is ever written there.
     size : int or None
         Its announced size in bytes.
     checksum : Checksum or None
@@ -79,7 +79,7 @@ class PlannedFile:
     media_type : str
         Its announced media type in lower case, without parameters; empty if the service names none.
     recorded : FileRecord or None
-        What an earlier download recorded of it.
+        The record of the file from an earlier download.
     """
 
     item_id: str
@@ -93,12 +93,12 @@ class PlannedFile:
 
     @property
     def name(self) -> str:
-        """The file in messages: its asset and its item."""
+        """The name of the file in messages: its asset and its item."""
         return f"{clean_text(self.asset_id, 80)} of {clean_text(self.item_id, 120)}"
 
     @property
     def etag_path(self) -> Path:
-        """The path of the ETag of a part, with which the store resumes it."""
+        """The path of the ETag of an incomplete download, which is needed to resume it."""
         return self.part.with_name(f"{self.part.name}.etag")
 
     @property
@@ -131,7 +131,7 @@ def plan_files(items: list[dict[str, Any]], folders: Mapping[str, ItemFolder], a
         for key, asset in item["assets"].items():
             if not isinstance(asset, dict):
                 continue
-            # all assets are named, so that the names do not depend on the ones that are chosen
+            # names for all assets, so that they do not depend on which assets are requested
             short = _plain_name(key, asset, stems) if folder.is_plain else _stem_name(key, asset, stems)
             if assets is None or key in assets:
                 files.append(_planned(item["id"], key, asset, folder, short))
@@ -139,7 +139,7 @@ def plan_files(items: list[dict[str, Any]], folders: Mapping[str, ItemFolder], a
 
 
 def items_with(document: Mapping[str, Any], assets: list[str] | None) -> list[dict[str, Any]]:
-    """Return the items of a feature collection that have one of the assets; with None, all that have assets.
+    """Return the items of a feature collection that have one of the assets; with None, all items with assets.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def items_with(document: Mapping[str, Any], assets: list[str] | None) -> list[di
 
 
 def folder_names(item: Mapping[str, Any]) -> Iterator[str]:
-    """Yield names for the folder of an item, the best first: its date and capture, without the date that the capture repeats.
+    """Yield names for the folder of an item, the preferred one first: date and capture id, without a date that the id repeats.
 
     Examples
     --------
@@ -228,10 +228,10 @@ def _date_of(item: Mapping[str, Any]) -> str:
 
 
 def _stem_name(key: str, asset: dict[str, Any], taken: dict[str, str]) -> str:
-    """Return the part of a file's name that its asset chooses.
+    """Return the part of a file name that depends on the asset.
 
-    Its stem has no dot and belongs to one asset only: raster libraries read files such as ``visual.tif.ovr`` along with
-    ``visual.tif``, which one asset could otherwise hide beside another.
+    The stem has no dot and is unique. Raster libraries read files such as ``visual.tif.ovr`` together with ``visual.tif``, so an
+    asset could otherwise change how another one is read.
     """
     suffix = _suffix_of(asset)
     name = key.removesuffix(suffix) if suffix and key.lower().endswith(suffix) else key
@@ -246,11 +246,11 @@ def _plain_name(key: str, asset: dict[str, Any], taken: dict[str, str]) -> str:
 
 
 def _distinct_name(name: str, original: str, taken: dict[str, str]) -> str:
-    """Return the name, with a digest added if a case-insensitive file system would confuse it with another."""
+    """Return the name, with a digest if another name is equal to it on a case-insensitive file system."""
     stem, dot, suffix = name.rpartition(".")
     before, after = (stem, dot + suffix) if dot and stem else (name, "")
     for marked in itertools.chain([name], (f"{before}-{_digest(original, length)}{after}" for length in range(12, 33))):
-        # another asset may be called exactly like this
+        # another asset may have exactly this name
         if taken.setdefault(marked.casefold(), original) == original:
             return marked
     raise InvalidRequest("Too many assets of this order have the same name.", code="asset_names_not_distinct")

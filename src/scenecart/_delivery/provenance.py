@@ -1,4 +1,4 @@
-"""Provenance of delivered items: whether the service's records lead from each item to its order."""
+"""Provenance of delivered items: whether the service's records link each item to its order."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def fetch_edges(session: Session, kind: str, name: str) -> list[Edge]:
 
 
 def provenance_of(session: Session, order_id: str, item_ids: Sequence[str]) -> list[str]:
-    """Return for each item "verified", "missing" or "unknown".
+    """Return "verified", "missing" or "unknown" for each item.
 
-    "missing" needs proof: a record that names the item and leads elsewhere, or one that names other items of the order and not
-    this one. If the service has no records, or names items differently, the answer is "unknown".
+    "missing" requires proof: a record that links the item to something else, or a record of the order with other items but without
+    this one. If the service has no records, or names items differently, the result is "unknown".
     """
     edges: list[Edge] = []
     is_available = True
@@ -44,7 +44,7 @@ def provenance_of(session: Session, order_id: str, item_ids: Sequence[str]) -> l
     linked, named = _items_of(edges, order_id)
     names_items = not linked.isdisjoint(item_ids)
     answered: set[str] = set()
-    # a record of the order may leave out an item
+    # the record of an order may be incomplete
     for name in [name for name in item_ids if is_available and name not in linked][:_MAX_ITEM_LOOKUPS]:
         try:
             edges += fetch_edges(session, "item", name)
@@ -66,7 +66,7 @@ def provenance_of(session: Session, order_id: str, item_ids: Sequence[str]) -> l
 
 
 def _is_lasting(error: ScenecartError) -> bool:
-    """Return whether the request for an item would fail likewise; a service may have records of items only."""
+    """Return whether a request for the record of an item would fail in the same way; some services have only records of items."""
     return isinstance(error, ConnectionFailed) or error.status is None or error.status >= _SERVER_ERROR or error.status in _REFUSED
 
 
@@ -74,13 +74,13 @@ _REFUSED = frozenset({200, 401, 403, 405, 429})
 
 
 def _items_of(edges: Iterable[Edge], order_id: str) -> tuple[set[str], set[str]]:
-    """Return the items that edges link to an order, also by other steps between, and all items that they name."""
+    """Return the items that edges link to an order, directly or through other entities, and all items that occur in the edges."""
     sources: dict[_Node, set[_Node]] = {}
     results: dict[_Node, set[_Node]] = {}
     for edge in edges:
         entity, source = (edge.entity, edge.entity_id), (edge.source, edge.source_id)
         sources.setdefault(entity, set()).add(source)
-        # the same relation, recorded from the other side
+        # the same relation, recorded in the opposite direction
         results.setdefault(source, set()).add(entity)
     order = ("order", order_id)
     linked = _reachable(order, sources) | _reachable(order, results)
@@ -89,7 +89,7 @@ def _items_of(edges: Iterable[Edge], order_id: str) -> tuple[set[str], set[str]]
 
 
 def _reachable(start: _Node, following: dict[_Node, set[_Node]]) -> set[_Node]:
-    """Return every node on the way from a node, in one direction: two items of one capture are not of one order."""
+    """Return every node that is reachable from a node in one direction: items of one capture may be of different orders."""
     found: set[_Node] = set()
     waiting = [start]
     while waiting:

@@ -1,4 +1,4 @@
-"""Delivered files read by byte ranges, without downloading them."""
+"""Remote delivered files: their signed URLs, and readers of byte ranges."""
 
 from __future__ import annotations
 
@@ -15,6 +15,24 @@ if TYPE_CHECKING:
     from scenecart._imagery.ranges import RangeReader
 
 
+def signed_url(session: Session, item_id: str, asset_id: str) -> Secret:
+    """Request the signed URL of a delivered file.
+
+    Raises
+    ------
+    ServiceError
+        If the service returns none.
+    """
+    url = operations.download_url(session.call(operations.DOWNLOAD, operations.asset_reference(item_id, asset_id)))
+    if url is None:
+        raise ServiceError(
+            "The service returned no download URL for a delivered file.",
+            code="download_url_missing",
+            operation=operations.DOWNLOAD.id,
+        )
+    return secret_url(session.base_url + "/", url)
+
+
 def asset_reader(session: Session, item_id: str, asset_id: str, name: str) -> RangeReader:
     """Return a reader of one delivered file; its signed URL is requested when it is read, and again when it has expired.
 
@@ -26,14 +44,4 @@ def asset_reader(session: Session, item_id: str, asset_id: str, name: str) -> Ra
     require_rioxarray()
     from scenecart._imagery.ranges import RangeReader  # noqa: PLC0415  # an extra
 
-    def signed_url() -> Secret:
-        url = operations.download_url(session.call(operations.DOWNLOAD, operations.asset_reference(item_id, asset_id)))
-        if url is None:
-            raise ServiceError(
-                "The service returned no download URL for a delivered file.",
-                code="download_url_missing",
-                operation=operations.DOWNLOAD.id,
-            )
-        return secret_url(session.base_url + "/", url)
-
-    return RangeReader(signed_url, session.download, name)
+    return RangeReader(lambda: signed_url(session, item_id, asset_id), session.download, name)

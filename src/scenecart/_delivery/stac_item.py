@@ -1,4 +1,4 @@
-"""The STAC item of a delivered item on disk: the service's item, with relative paths and what was measured in the files."""
+"""STAC items of deliveries on disk: the service's items with relative paths, and with metadata read from the files."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ _SECRET_WORDS = ("sig", "token", "expires", "credential", "secret", "password", 
 
 @dataclass(frozen=True)
 class ReceivedFile:
-    """A file that is on disk, and how far it was verified.
+    """A downloaded file, and how it was verified.
 
     Attributes
     ----------
     asset_id : str
         The key of its asset.
     path : pathlib.Path
-        Where it is.
+        Its path.
     size : int
         Its size in bytes.
     checksum : Checksum or None
-        Its checksum, computed from the file; None if it was there before and was not read.
+        Its checksum, computed from the file; None if the file existed before and was not read.
     verified : str
-        ``"checksum"``, ``"size"`` or ``"none"``: what the service announced of it and the file has.
+        ``"checksum"``, ``"size"`` or ``"none"``: what was compared with what the service announces.
     """
 
     asset_id: str
@@ -63,7 +63,7 @@ class ReceivedFile:
 
 
 def new_item(served: Mapping[str, Any], order_id: str, base_url: str) -> dict[str, Any]:
-    """Return the item of a service in the form stored on disk, still without assets.
+    """Return the service's item in the form that is stored on disk, without assets.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ def new_item(served: Mapping[str, Any], order_id: str, base_url: str) -> dict[st
 
 
 def asset_on_disk(asset: Mapping[str, Any], file: ReceivedFile, item: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return an asset with what its file has, and the extensions that describe it.
+    """Return an asset with the metadata of its file, and the STAC extensions that it needs.
 
-    What the service states about the raster is kept; what it does not state is read from the file, if rasterio is installed.
+    Metadata that the service states is kept. Other metadata is read from the file if rasterio is installed.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def asset_on_disk(asset: Mapping[str, Any], file: ReceivedFile, item: Mapping[st
     file
         Its file.
     item
-        The item it belongs to, whose properties also hold for its assets.
+        The item of the asset, whose properties also apply to its assets.
     """
     kept = {name: value for name, value in asset.items() if name not in _REMOTE_FIELDS}
     measured: dict[str, Any] = {"file:size": file.size, VERIFIED: file.verified}
@@ -133,7 +133,7 @@ def asset_on_disk(asset: Mapping[str, Any], file: ReceivedFile, item: Mapping[st
 
 
 def _bands(bands: Sequence[Band], *, is_old: bool) -> dict[str, list[dict[str, Any]]]:
-    """Return bands as STAC 1.1 describes them, or as the extensions of STAC 1.0 do."""
+    """Return the bands in the form of STAC 1.1, or of the extensions of STAC 1.0."""
     pixels = [
         {
             "data_type": band.data_type,
@@ -150,7 +150,7 @@ def _bands(bands: Sequence[Band], *, is_old: bool) -> dict[str, list[dict[str, A
 
 
 def add_extensions(item: dict[str, Any], extensions: list[str]) -> None:
-    """Add extensions to an item that it does not name yet, in whatever version."""
+    """Add extensions to an item unless it names them already, in any version."""
     named = {_family(name) for name in item["stac_extensions"]}
     item["stac_extensions"] += [name for name in dict.fromkeys(extensions) if _family(name) not in named]
 
@@ -172,7 +172,7 @@ def _links_of(served: Mapping[str, Any], order_id: str, base_url: str) -> list[d
 
 
 def _is_kept(link: Any) -> bool:
-    """Return whether a link of the service is worth keeping, and is not signed."""
+    """Return whether a link of the service is kept: no link of its own catalog, and no signed URL."""
     if not isinstance(link, dict) or not isinstance(link.get("rel"), str) or not isinstance(link.get("href"), str):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Responses of file stores: their own error texts, and the errors that their statuses mean."""
+"""Responses of file stores: error texts, and the error for each status."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _SHORTEST_HIDDEN = 6
 
 
 class StoreBusy(Exception):
-    """The store serves no further connection now, or may mean that.
+    """The store refuses a connection, probably because there are too many.
 
     Parameters
     ----------
     error
-        The error of the file, if it is not served later either.
+        The error to raise if later attempts fail too.
     retry_after
         Seconds to wait, if the store states it.
     is_certain
-        Whether the store certainly means that; otherwise the file may not be available at all.
+        Whether the store certainly has too many connections; otherwise the file may not be available at all.
     """
 
     def __init__(self, error: ScenecartError, retry_after: float | None, *, is_certain: bool) -> None:
@@ -52,11 +52,11 @@ def check_status(answer: Download, file: PlannedFile, url: Secret) -> None:
     Raises
     ------
     StoreBusy
-        If fewer connections may help.
+        If the store refuses the connection; a later attempt with fewer connections may succeed.
     ConnectionFailed
-        If the same request may succeed in a moment.
+        If the failure is temporary.
     DownloadError
-        If it will not.
+        If the file is not available.
     """
     status = answer.status
     if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
@@ -78,7 +78,7 @@ def check_status(answer: Download, file: PlannedFile, url: Secret) -> None:
 
 
 def store_words(answer: Download, url: Secret) -> str:
-    """Return the explanation in the body of a response, in brackets and without the secrets of its URL; empty without any."""
+    """Return the error text in the body of a response, in brackets and without the secrets of its URL; empty if there is none."""
     body = b""
     try:
         for chunk in answer.chunks:

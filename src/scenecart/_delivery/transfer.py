@@ -1,4 +1,4 @@
-"""The transfer of one file: resumed, checked, and given its name only when it is complete."""
+"""The transfer of one file: resumed if possible, verified, and renamed to its final name only when it is complete."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from scenecart._api import operations
-from scenecart._api.transport import secret_url
 from scenecart._delivery import contents, store
 from scenecart._delivery.checksums import checksum_of
 from scenecart._delivery.locks import FileLock
+from scenecart._delivery.remote import signed_url
 from scenecart._delivery.stac_item import ReceivedFile
-from scenecart.exceptions import ConnectionFailed, DownloadError, ServiceError
+from scenecart.exceptions import ConnectionFailed, DownloadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scenecart._api.credentials import Secret
     from scenecart._api.file_requests import Download
     from scenecart._api.http import Session
     from scenecart._delivery.contents import Verify
@@ -45,7 +43,7 @@ class TransferStopped(Exception):
 class Transfer:
     """The transfer of one file, in a thread; another thread can stop it at any time.
 
-    After ``stop()``, nothing is written, and the file is free for other processes, even if the thread still waits for the store.
+    After ``stop()``, nothing is written, and other processes can download the file, even if the thread still waits for the store.
 
     Parameters
     ----------
@@ -54,16 +52,16 @@ class Transfer:
     file
         The file.
     verify
-        How far it is verified.
+        How the file is verified.
 
     Attributes
     ----------
     arrived : int
-        Bytes that have arrived so far.
+        Number of bytes transferred so far.
     total : int or None
         Size of the file in bytes, as soon as it is known.
     replaced : pathlib.Path or None
-        The name under which a damaged file was kept that this transfer replaced.
+        The new path of a damaged file that this transfer replaced.
     """
 
     def __init__(self, session: Session, file: PlannedFile, verify: Verify) -> None:
@@ -85,20 +83,20 @@ class Transfer:
                 self._lock.release()
 
     def run(self) -> ReceivedFile:
-        """Return the complete file; it is downloaded unless it is there.
+        """Return the complete file; it is downloaded unless it exists.
 
         Raises
         ------
         FileInUse
-            If another process or thread downloads it.
+            If another process or thread is downloading the file.
         StoreBusy
-            If fewer connections may help.
+            If the store refuses the connection.
         ConnectionFailed
             If the transfer was interrupted; it can be run again.
         DownloadError
             If the file cannot be downloaded.
         OSError
-            If it cannot be written.
+            If the file cannot be written.
         """
         file = self._file
         contents.check_no_link(file)
@@ -125,12 +123,12 @@ class Transfer:
             lock.release()
 
     def _existing(self) -> ReceivedFile | None:
-        """Return the file if it is there and right; None if it must be downloaded.
+        """Return the file if it exists and is valid; None if it must be downloaded.
 
         Raises
         ------
         DownloadError
-            If another file has its name.
+            If a different file exists at its path.
         """
         file, recorded = self._file, self._file.recorded
         if not file.target.exists():
@@ -138,7 +136,7 @@ class Transfer:
         wrong = contents.mismatch(file.target, file, self._verify)
         has_announced = wrong is None and contents.verified_by(file, self._verify) == "checksum"
         is_recorded = has_announced or recorded is None or contents.is_as_recorded(file.target, recorded, self._verify)
-        # it was downloaded with less verification, and kept
+        # an earlier download accepted it with less verification
         was_accepted = recorded is not None and is_recorded and recorded.verified != "checksum"
         is_imagery = contents.looks_wrong(contents.head_of(file.target), file) is None
         if is_imagery and is_recorded and (wrong is None or was_accepted):
@@ -152,7 +150,7 @@ class Transfer:
         return None
 
     def _found(self, *, is_right: bool) -> ReceivedFile:
-        """Return a file that is there; its checksum is None if it is not known without reading the file only for that."""
+        """Return the result for an existing file, with its checksum unless the file would have to be read only for that."""
         file, recorded = self._file, self._file.recorded
         self.arrived = self.total = file.target.stat().st_size
         verified = contents.verified_by(file, self._verify) if is_right else "none"
@@ -165,7 +163,7 @@ class Transfer:
         return ReceivedFile(file.asset_id, file.target, self.arrived, checksum, verified)
 
     def _download(self) -> ReceivedFile:
-        """Download the file to its part, check it, and give it its name."""
+        """Download the file to its temporary path, verify it, and rename it."""
         file = self._file
         if self._verify != "checksum" and not file.part.exists() and file.unverified_path.is_file():
             file.unverified_path.replace(file.part)
@@ -179,7 +177,7 @@ class Transfer:
         kept = self._request(start)
         wrong = self._part_mismatch()
         if wrong is not None and kept:
-            # the part may have been of another file
+            # the earlier part may belong to another version of the file
             self._drop_part()
             self._request(0)
             wrong = self._part_mismatch()
@@ -188,20 +186,20 @@ class Transfer:
         return self._complete()
 
     def _usable_part(self) -> int:
-        """Return how many bytes of an earlier download can be kept."""
+        """Return the number of bytes of an earlier, incomplete download."""
         part = self._file.part
         return part.stat().st_size if part.is_file() and not part.is_symlink() else 0
 
     def _request(self, start: int) -> int:
-        """Request the file from a byte on, and write what arrives to its part; return how many earlier bytes were kept.
+        """Request the file from a byte offset, and append to its part; return how many bytes of the part were kept.
 
-        An expired URL is renewed once.
+        An expired URL is requested again once.
         """
         etag = self._etag() if start else None
         headers = {"Range": f"bytes={start}-", "If-Range": etag} if etag else {}
         is_renewed = False
         while True:
-            url = self._signed_url()
+            url = signed_url(self._session, self._file.item_id, self._file.asset_id)
             with self._session.download(url, headers) as answer:
                 if answer.status in store.REFUSED_STATUSES and not is_renewed:
                     is_renewed = True
@@ -239,7 +237,7 @@ class Transfer:
             chunk = first
             while chunk and not is_longer:
                 if most is not None and self.arrived + len(chunk) > most:
-                    # do not read an endless body
+                    # do not read a body without end
                     is_longer = True
                 else:
                     self._put(part, chunk)
@@ -262,7 +260,7 @@ class Transfer:
         self.arrived += len(chunk)
 
     def _check_beginning(self, answer: Download, first: bytes, length: int | None) -> None:
-        """Refuse a response that cannot be the file, before it replaces what has arrived earlier."""
+        """Refuse a response that cannot be the file, before it replaces an earlier part."""
         file = self._file
         kind = contents.looks_wrong(first[: contents.HEAD_BYTES], file, answer.headers.get("content-type", "").lower())
         if kind is not None:
@@ -299,7 +297,7 @@ class Transfer:
         return contents.mismatch(self._file.part, self._file, self._verify)
 
     def _refuse(self, wrong: str) -> None:
-        """Raise the error of a complete file that is not what the service announces; it is kept under another name."""
+        """Raise the error for a complete file that differs from what the service announces; the file is kept under another name."""
         file = self._file
         self._refuse_text()
         if file.size is not None and file.part.stat().st_size != file.size:
@@ -317,7 +315,7 @@ class Transfer:
         )
 
     def _complete(self) -> ReceivedFile:
-        """Give a checked part its name; a damaged file that has it is kept beside it."""
+        """Rename a verified part to its final name; a damaged file with that name is renamed and kept."""
         file = self._file
         self._refuse_text()
         size = file.part.stat().st_size
@@ -335,7 +333,7 @@ class Transfer:
         return ReceivedFile(file.asset_id, file.target, size, checksum, contents.verified_by(file, self._verify))
 
     def _etag(self) -> str | None:
-        """Return the ETag that a part belongs to; a damaged one, as after a power cut, is thrown away."""
+        """Return the ETag of the part; None if it cannot be read, or is damaged, as after a power failure."""
         try:
             etag = self._file.etag_path.read_bytes()[: _MOST_ETAG_BYTES + 1]
         except OSError:
@@ -362,20 +360,9 @@ class Transfer:
             self._file.etag_path.unlink(missing_ok=True)
         self.arrived = 0
 
-    def _signed_url(self) -> Secret:
-        reference = operations.asset_reference(self._file.item_id, self._file.asset_id)
-        url = operations.download_url(self._session.call(operations.DOWNLOAD, reference))
-        if url is None:
-            raise ServiceError(
-                "The service returned no download URL for a delivered file.",
-                code="download_url_missing",
-                operation=operations.DOWNLOAD.id,
-            )
-        return secret_url(self._session.base_url + "/", url)
-
 
 def _length_of(answer: Download) -> int | None:
-    """Return how many bytes a response announces; None if it does not, or they are compressed."""
+    """Return the length that a response announces, in bytes; None if there is none, or the body is compressed."""
     text = answer.headers.get("content-length", "")
     is_plain = answer.headers.get("content-encoding", "identity").lower() == "identity"
     return int(text) if is_plain and text.isascii() and text.isdigit() else None

@@ -1,4 +1,4 @@
-"""Which raster of an item is best for display."""
+"""Selects the raster of an item for display."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 _FILE_TYPES = ("image/tiff", "image/jp2", "image/vnd.stac.geotiff", "application/geotiff")
 _SUFFIXES = (".tif", ".tiff", ".jp2")
-# keys of assets that are pictures for the eye, the best first
+# keys of assets for display, the preferred first
 _VISUAL_KEYS = ("visual", "rendered_preview", "true_color", "truecolor", "tci", "rgb", "image", "data", "analytic")
 
 
 def visual_asset(assets: Mapping[str, dict[str, Any]]) -> str | None:
-    """Return the key of the raster that is best for display; None without a raster.
+    """Return the key of the raster to display; None if there is no raster.
 
     Examples
     --------
