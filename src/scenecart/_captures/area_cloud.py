@@ -1,4 +1,4 @@
-"""Cloud over an area as columns: what providers state, and whether an estimate was made for the same area."""
+"""Columns for the cloud cover of an area: what providers state, and for which area an estimate was made."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _set(found: pd.DataFrame, rows: np.ndarray[Any, Any], values: np.ndarray[Any
 
 
 def _stated(captures: gpd.GeoDataFrame, field: str) -> np.ndarray[Any, Any]:
-    """Return a field of providers; without what an earlier call of ``cloud_over`` put in its place."""
+    """Return a column of the provider, without values that an earlier call of ``cloud_over`` wrote to it."""
     values = numbers_of(captures, field)
     if field == AREA_CLOUD and {AREA_CLOUD_SOURCE, AREA_CLOUD_NOTE} <= set(captures.columns):
         notes = captures[AREA_CLOUD_NOTE].astype(str).to_numpy()
@@ -73,12 +73,12 @@ def _is_percent(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def note_area(captures: gpd.GeoDataFrame, area: Area) -> None:
-    """Note in ``attrs`` for which area the columns are."""
+    """Record in ``attrs`` the area to which the columns apply."""
     captures.attrs[_AREA] = _digest(area)
 
 
 def check_area_cloud(captures: gpd.GeoDataFrame, area: Area | None = None) -> None:
-    """Refuse captures without the cloud over an area, or with that of another area.
+    """Refuse captures without the cloud cover of an area, or with that of another area.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Searches of thousands of areas, written as partitioned GeoParquet: what covers each area, and how cloudy it is.
+"""Searches of thousands of areas, written as partitioned GeoParquet: the captures of each area, with coverage and cloud cover.
 
 Areas are sorted along a Hilbert curve and searched in groups. Threads of this process send the requests of a group; one task of an
 executor decodes the responses, measures the coverage and returns two files. A few groups at a time are in memory.
@@ -55,7 +55,7 @@ _NUMBERS = (CLOUD_COVER, GSD, OFF_NADIR)
 
 @dataclass(frozen=True)
 class Response:
-    """One area and the service's response for it, as a worker gets them.
+    """One area and the service's response for it, in the form that is passed to a worker.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ def search_to_files(
 
 
 def _checked(areas: Any) -> list[Response]:
-    """Return the areas with their geometries, near ones beside each other; invalid ones are last, with their errors."""
+    """Return the areas with their geometries, sorted along a Hilbert curve; invalid areas are last, with their errors."""
     found: list[Response] = []
     names: set[str] = set()
     for label, area in labelled(areas):
@@ -147,7 +147,7 @@ def _fingerprint(areas: Sequence[Response], sample: Query, areas_per_file: int) 
 
 
 def _check_folder(directory: Path, fingerprint: str) -> None:
-    """Take a new or empty folder, or one of the same search, whose complete files are kept."""
+    """Check the folder: it must be new, empty, or of the same search; complete files of that search are kept."""
     manifest = directory / _MANIFEST
     if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
         directory.mkdir(parents=True, exist_ok=True)
@@ -169,12 +169,12 @@ def _check_folder(directory: Path, fingerprint: str) -> None:
 
 
 def _paths(directory: Path, number: int) -> tuple[Path, Path]:
-    """Return the files of a group: its captures and its areas; the second one is written last."""
+    """Return the paths of the two files of a group: its captures and its areas. The file of areas is written last."""
     return directory / "captures" / f"part-{number:05d}.parquet", directory / "areas" / f"part-{number:05d}.parquet"
 
 
 def _is_complete(directory: Path, number: int) -> bool:
-    """Return whether a group was searched before, and no area of it failed that could succeed now."""
+    """Return whether a group was searched before, without errors that may not occur again."""
     captures, areas = _paths(directory, number)
     if not (captures.is_file() and areas.is_file()):
         return False
@@ -197,7 +197,7 @@ def _errors(directory: Path, groups: int) -> dict[Hashable, str]:
 
 
 def _fetch(session: Session, group: Sequence[Response], query_of: Callable[[Any], Query], at_once: int) -> list[Response]:
-    """Request the captures of each area of a group; a failure of one area is its error."""
+    """Request the captures of each area of a group; a failed request is stored as the error of its area."""
 
     def fetch(area: Response) -> Response:
         if area.geometry is None:
@@ -233,7 +233,7 @@ def _finished(pending: dict[Future[tuple[bytes, bytes]], int]) -> Iterator[tuple
 
 
 def build_files(group: Sequence[Response]) -> tuple[bytes, bytes]:
-    """Return the captures and the areas of a group as GeoParquet; needs no connection, to run on another computer."""
+    """Return the captures and the areas of a group as GeoParquet. It needs no connection, so it can run on another computer."""
     captures, areas = [], []
     for area in group:
         frame, error = None, area.error
@@ -250,7 +250,7 @@ def build_files(group: Sequence[Response]) -> tuple[bytes, bytes]:
 
 
 def _captures_of(area: Response, frame: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
-    """Return what decides about captures, with the same columns for every area, so that all files fit one table."""
+    """Return the columns by which captures are chosen; they are the same for every area, so that all files fit one table."""
     frame = gpd.GeoDataFrame({"id": []}, geometry=[], crs=CRS) if frame is None else frame
     missing = pd.Series(np.nan, index=frame.index)
     count = len(frame)

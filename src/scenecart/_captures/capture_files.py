@@ -1,4 +1,4 @@
-"""Files of captures: written as GeoParquet, GeoJSON and items, and read back as they were."""
+"""Files of captures: writes GeoParquet, GeoJSON and STAC items, and reads them back without loss."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ _SIDES = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
 
 
 def checked_captures(captures: Any) -> gpd.GeoDataFrame:
-    """Return captures with their footprints in EPSG:4326, and with text as column names, each once.
+    """Return captures with footprints in EPSG:4326, and with unique column names that are strings.
 
     Raises
     ------
     InvalidQuery
-        If they are not a GeoDataFrame with footprints.
+        If the captures are not a GeoDataFrame with footprints.
     InvalidRequest
-        If two columns have one name.
+        If two columns have the same name.
     """
     if not isinstance(captures, gpd.GeoDataFrame) or captures.active_geometry_name is None:
         raise not_captures(captures)
@@ -66,7 +66,7 @@ def checked_captures(captures: Any) -> gpd.GeoDataFrame:
 
 
 def to_parquet(captures: gpd.GeoDataFrame) -> bytes:
-    """Return checked captures as GeoParquet; columns that it does not hold without loss are JSON text."""
+    """Return checked captures as GeoParquet; columns that it cannot store without loss are written as JSON text."""
     frame = with_text(captures, not_for_arrow(captures))
     stream = io.BytesIO()
     frame.to_parquet(stream)
@@ -98,7 +98,7 @@ def features_of(captures: gpd.GeoDataFrame) -> list[dict[str, Any]]:
 
 
 def to_ndjson(captures: gpd.GeoDataFrame) -> bytes:
-    """Return checked captures as STAC items, one on each line."""
+    """Return checked captures as STAC items, one per line."""
     return b"".join(json.dumps(item, default=str).encode() + b"\n" for item in to_items(captures))
 
 
@@ -173,7 +173,7 @@ def _read(source: Path) -> Any:
 
 
 def _with_published_boxes(captures: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
-    """Return captures of a file of items with the boxes that the catalog published, which geopandas leaves out."""
+    """Return captures of a file of items with the ``bbox`` of each item, which geopandas leaves out."""
     schema = pq.read_schema(path)
     kind = schema.field("bbox").type if "bbox" in schema.names else None
     fields = {field.name for field in kind} if isinstance(kind, pa.StructType) else set()
@@ -218,7 +218,7 @@ def _from_gdal(source: Path) -> Any:
 
 
 def _features_in(document: Any) -> list[dict[str, Any]]:
-    """Return the features of a collection, of a list of features, or the document itself if it is one."""
+    """Return the features of a collection or of a list, or the document itself if it is a feature."""
     if isinstance(document, dict) and document.get("type") == "Feature":
         return [document]
     features = document if isinstance(document, list) else document.get("features") if isinstance(document, dict) else None
@@ -246,7 +246,7 @@ def _from_documents(features: list[dict[str, Any]], source: Path) -> gpd.GeoData
 
 
 def _times(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column of times in UTC, or as it is if a value of it is not a time."""
+    """Return a column as times in UTC; unchanged if one of its values is not a time."""
     times = utc_times(values)
     return times if (times.isna() == values.isna()).all() else values
 

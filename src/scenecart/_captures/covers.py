@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def with_covers(found: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFrame:
-    """Return captures with the column ``covers``, the share of an area that each covers; as they are without an area.
+    """Return captures with the column ``covers``, the share of an area that each covers; unchanged without an area.
 
-    A catalog's own property of that name gets a prefix.
+    A property ``covers`` of the catalog is kept under a name with a prefix.
     """
     if area is None:
         return found

@@ -46,14 +46,14 @@ _envelope_decoder = msgspec.json.Decoder(_Envelope)
 
 
 class Page:
-    """One page of results; ``paging`` contains its members that may announce more."""
+    """One page of results; ``paging`` contains the members that may announce another page."""
 
     def __init__(self, parts: Iterable[Batch], paging: Mapping[str, Any]) -> None:
         self._parts = parts
         self.paging = paging
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the features in batches; a large page is decoded on the way."""
+        """Yield the features in batches; a large page is decoded in several steps."""
         yield from self._parts
 
     def features(self) -> tuple[list[Feature], int]:
@@ -63,7 +63,7 @@ class Page:
 
 
 class Reader:
-    """Decodes the features of one search, and learns the names of their properties on the way."""
+    """Decodes the features of one search, and learns the names of their properties while it does."""
 
     def __init__(self) -> None:
         self._names: dict[str, bool] = {}
@@ -100,7 +100,7 @@ class Reader:
         return Page(list(generic.batches()), generic.paging)
 
     def lines(self, lines: Sequence[bytes | msgspec.Raw], *, one_each: bool = True) -> list[Feature] | None:
-        """Decode lines of one feature each, or of several; return None when one of them is something else."""
+        """Decode lines with one feature each, or with several; return None if a line is something else."""
         if self._list is None:
             return None
         joined = b"[" + b",".join(lines) + b"]"
@@ -199,7 +199,7 @@ class Reader:
 def _decoders(
     properties: tuple[tuple[str, bool], ...], foreign: tuple[str, ...]
 ) -> tuple[msgspec.json.Decoder[Any] | None, msgspec.json.Decoder[Any] | None]:
-    """Return decoders of pages and of lists of features with these names, or None if a name cannot be a slot."""
+    """Return decoders of pages and of lists of features with these names; None if a name cannot be a slot."""
     if not 0 < len(properties) + len(foreign) <= _MAX_NAMES:
         return None, None
     names = tuple(name for name, _ in properties)
@@ -295,7 +295,7 @@ def _is_utf8(data: bytes | msgspec.Raw) -> bool:
 
 
 def _nested_by_name(properties: Mapping[str, Any]) -> dict[str, bool]:
-    """Return which properties are lists or objects; they are decoded later, equal ones once."""
+    """Return the properties that are lists or objects; they are decoded later, each distinct value once."""
     return {name: isinstance(value, list | dict) for name, value in properties.items()}
 
 

@@ -39,13 +39,13 @@ class Feature(msgspec.Struct, gc=False):
 
 
 class ForeignFeature(Feature, gc=False, kw_only=True):
-    """A feature with foreign members, which neither GeoJSON nor STAC define."""
+    """A feature with foreign members, which are defined neither by GeoJSON nor by STAC."""
 
     foreign: dict[str, Any]
 
 
 class Slots(msgspec.Struct, gc=False):
-    """Properties in slots, in the order of ``names``; those in ``nested`` are raw JSON."""
+    """The properties of a feature as slots, in the order of ``names``; those in ``nested`` are raw JSON."""
 
 
 MEMBERS = frozenset({*Feature.__struct_fields__, "type"})

@@ -1,4 +1,4 @@
-"""Filters on captures, and how much of an area each capture covers."""
+"""Filters of captures, and the share of an area that each capture covers."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
 
 
 def covered_parts(shapes: np.ndarray[Any, Any], area: Area) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return the share of an area that each footprint covers, 0 to 1, and the parts of it that are covered."""
+    """Return the share of an area that each footprint covers (0 to 1), and the covered parts of the area (EPSG:4326)."""
     shares = np.zeros(len(shapes))
     near = np.flatnonzero(may_intersect(shapes, area.geometry))
     footprints = valid_areas(shapes[near])
@@ -178,7 +178,7 @@ def filter(  # noqa: A001  # the verb that analysts look for
 def may_intersect(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, Any]:
     """Return which footprints may intersect an area, by their bounds.
 
-    One wider than 180 degrees may cross the antimeridian or enclose a pole, so its bounds say nothing.
+    A footprint wider than 180 degrees may cross the antimeridian or enclose a pole, so its bounds cannot exclude it.
     """
     west, south, east, north = shapely.bounds(shapes).T if len(shapes) else np.empty((4, 0))
     low_x, low_y, high_x, high_y = area.bounds
@@ -188,7 +188,7 @@ def may_intersect(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, An
 
 
 def valid_areas(shapes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return footprints as valid polygons in ±180 degrees; empty ones for missing footprints."""
+    """Return footprints as valid polygons with longitudes in ±180 degrees; empty polygons for missing footprints."""
     areas = shapes.copy()
     others = ~are_plain(areas)
     areas[others] = [_valid_area(shape) for shape in areas[others]]
@@ -219,7 +219,7 @@ def check_frame(captures: Any) -> None:
 
 
 def _shares(captures: gpd.GeoDataFrame, keep: np.ndarray[Any, Any], aoi: Any) -> np.ndarray[Any, Any]:
-    """Return the coverage of the captures to keep, and 0 for the others, since measuring areas is slow."""
+    """Return the coverage of the captures to keep, and 0 for the others, because measuring areas is slow."""
     shares = np.zeros(len(captures))
     shares[keep] = coverage(captures[keep], aoi).to_numpy()
     return shares
@@ -292,7 +292,7 @@ def _price_column(captures: gpd.GeoDataFrame) -> str:
 
 
 def _in_time(captures: gpd.GeoDataFrame, interval: Any) -> np.ndarray[Any, Any]:
-    """Return which captures were taken in an interval; one with a time range matches if the two overlap."""
+    """Return which captures were taken in an interval; a capture with a time range matches if it overlaps the interval."""
     start, slash, end = as_interval(interval).partition("/")
     begin, until = _instant(start), _instant(end if slash else start)
     first, last = checked_time_ranges(captures)
@@ -310,7 +310,7 @@ def _instant(text: str) -> pd.Timestamp | None:
 
 
 def _ends_with_time(interval: Any) -> bool:
-    """Return whether an interval ends at a time, not with a day, month or year."""
+    """Return whether the end of an interval is a time of day, not a whole day, month or year."""
     end = interval[-1] if isinstance(interval, list | tuple) else interval
     return ":" in end.rpartition("/")[2] if isinstance(end, str) else isinstance(end, dt.datetime)
 

@@ -82,7 +82,7 @@ def read_geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], 
 
 
 def intersect_each(features: Sequence[Feature], area: BaseGeometry) -> list[bool]:
-    """Return which features intersect an area; one with an unreadable geometry counts, since the catalog found it there."""
+    """Return which features intersect an area. An unreadable geometry counts as intersecting, because the catalog returned it."""
     geometry, bounds, _ = read_geometries(features)
     for row in np.flatnonzero(_around_antimeridian(bounds)).tolist():
         with contextlib.suppress(InvalidArea):
@@ -93,7 +93,7 @@ def intersect_each(features: Sequence[Feature], area: BaseGeometry) -> list[bool
 
 
 def _close_rings(texts: np.ndarray[Any, Any], shapes: np.ndarray[Any, Any]) -> list[int]:
-    """Read missing polygons that have rings without a closing point, closed, and return their rows."""
+    """Read missing polygons again whose rings lack the closing point, close the rings, and return their rows."""
     rows = []
     for row in np.flatnonzero(shapely.is_missing(shapes)).tolist():
         with contextlib.suppress(msgspec.DecodeError, RecursionError, ShapelyError, ValueError):
@@ -128,7 +128,7 @@ def differing_boxes(texts: list[bytes], bounds: np.ndarray[Any, Any]) -> list[st
 
 
 def _around_antimeridian(bounds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return which bounds are so wide, or so far out, that the shape may cross the antimeridian."""
+    """Return which bounds are so wide, or so far beyond ±180 degrees, that the shape may cross the antimeridian."""
     with np.errstate(invalid="ignore"):
         return np.asarray((bounds[:, 2] - bounds[:, 0] > _HALF_TURN) | (np.abs(bounds[:, ::2]) > _HALF_TURN).any(axis=1))
 
@@ -184,7 +184,7 @@ def _simple_polygons(
 
 
 def _are_convex(xy: np.ndarray[Any, Any], starts: np.ndarray[Any, Any], points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return which rings are strictly convex quadrilaterals, as most footprints; these are valid without further checks."""
+    """Return which rings are strictly convex quadrilaterals, as most footprints are; these need no further checks."""
     found = np.zeros(len(points), dtype=bool)
     four = points == _QUADRILATERAL_POINTS
     corners = xy[starts[four][:, None] + np.arange(_QUADRILATERAL_POINTS)]

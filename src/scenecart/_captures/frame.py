@@ -47,7 +47,7 @@ Piece: TypeAlias = "pa.Array | list[Any]"
 
 
 class FrameBuilder:
-    """Builds a frame from features that arrive in batches, held as columns meanwhile.
+    """Builds a frame from features that arrive in batches; until then, they are stored as columns.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class FrameBuilder:
         return self._count + len(self._pending)
 
     def add(self, features: Sequence[Feature]) -> None:
-        """Add features; they are soon converted to columns, which frees their memory."""
+        """Add features. They are converted to columns in batches, which frees their memory."""
         self._pending.extend(features)
         while len(self._pending) >= _BATCH_SIZE:
             self._convert_or_restore(self._pending[:_BATCH_SIZE])
@@ -281,7 +281,7 @@ def property_of(column: str) -> str:
 
 
 def column_from_values(name: str, values: list[Any]) -> Any:
-    """Return the JSON values of a column in the narrowest type that loses nothing; times stay text."""
+    """Return the JSON values of a column in the narrowest lossless type; times stay text."""
     return pd.Series(values, dtype=object) if name in TIMES else _column(name, [(0, _array_or_values(values))], len(values))
 
 
@@ -313,7 +313,7 @@ def _json_array(values: list[bytes]) -> Piece:
 
 
 def _column(name: str, pieces: list[tuple[int, Piece]], count: int) -> Any:
-    """Join the pieces of a column, in the narrowest type that loses nothing; rows between pieces are missing."""
+    """Join the pieces of a column in the narrowest lossless type; rows between pieces are missing."""
     arrays = [piece for _, piece in pieces if isinstance(piece, pa.Array)]
     kinds = {array.type for array in arrays if not pa.types.is_null(array.type)}
     if name in TIMES:

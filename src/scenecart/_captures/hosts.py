@@ -47,7 +47,7 @@ class HostRegistry:
         self._sources = CachedValue(self._request, _SECONDS, clock)
 
     def hosts(self) -> pd.DataFrame:
-        """Return the hosts; see :meth:`Client.hosts`."""
+        """Return the hosts as a table; see :meth:`Client.hosts`."""
         rows = [
             {
                 "host": _name_of(source),
@@ -84,7 +84,7 @@ class HostRegistry:
         return {}
 
     def explain(self, error: ScenecartError, host: str, collections: str | Sequence[str] | None) -> None:
-        """Name the nearest host or collection in the error of a search that did not find one."""
+        """Add the most similar host or collection name to the error of a search for an unknown one."""
         if not isinstance(error, NotFound):
             return
         known = self.names()

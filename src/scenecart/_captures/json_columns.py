@@ -1,6 +1,6 @@
-"""Columns as JSON text, for values that a file format cannot hold: mixed types, objects, empty objects, huge integers.
+"""Columns as JSON text, for values that a file format cannot store: mixed types, objects, empty objects, huge integers.
 
-The names of such columns are in ``frame.attrs``, which our files keep, so that they are read back as they were.
+The names of such columns are in ``frame.attrs``. Files of scenecart store them, so that the columns are restored on reading.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def is_missing(value: Any) -> bool:
 
 
 def with_text(captures: gpd.GeoDataFrame, names: Iterable[str]) -> gpd.GeoDataFrame:
-    """Return captures with some columns as JSON text, and their names in ``attrs``."""
+    """Return captures with the given columns as JSON text, and with the names of these columns in ``attrs``."""
     chosen = list(names)
     found = captures.assign(**{name: pd.Series([to_text(value) for value in captures[name]], captures.index, dtype=object)
                                for name in chosen})  # fmt: skip
@@ -123,7 +123,7 @@ def with_text(captures: gpd.GeoDataFrame, names: Iterable[str]) -> gpd.GeoDataFr
 
 
 def restored(captures: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return captures with the columns named in ``attrs`` as they were before they became JSON text."""
+    """Return captures with the columns named in ``attrs`` converted back from JSON text."""
     given = captures.attrs.get(JSON_COLUMNS)
     names = [name for name in given if name in captures.columns] if isinstance(given, list) else []
     if not names:
@@ -135,7 +135,7 @@ def restored(captures: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def not_for_arrow(captures: gpd.GeoDataFrame) -> list[str]:
-    """Return the columns that a table of Arrow does not hold without loss."""
+    """Return the columns that an Arrow table cannot store without loss."""
     geometry = captures.active_geometry_name
     return [
         name
@@ -145,12 +145,12 @@ def not_for_arrow(captures: gpd.GeoDataFrame) -> list[str]:
 
 
 def nested_columns(captures: gpd.GeoDataFrame) -> list[str]:
-    """Return the columns with lists, objects or values of mixed types, which a table does not hold."""
+    """Return the columns with lists, objects or values of mixed types, which flat tables cannot store."""
     return [name for name in _object_columns(captures) if not _is_of_one_kind(captures[name], {str, bool, int, float})]
 
 
 def not_for_gdal(captures: gpd.GeoDataFrame) -> list[str]:
-    """Return the columns that GDAL does not write without loss: it knows text without NUL, and types of whole columns."""
+    """Return the columns that GDAL cannot write without loss: text with NUL, and columns of mixed types."""
     return [
         name
         for name in _object_columns(captures)
@@ -160,7 +160,7 @@ def not_for_gdal(captures: gpd.GeoDataFrame) -> list[str]:
 
 
 def fits_arrow(values: list[Any]) -> bool:
-    """Return whether an array of Arrow, written to Parquet, gives the values back."""
+    """Return whether an Arrow array can be written to Parquet and read back without loss."""
     given = [None if is_missing(value) else value for value in values]
     try:
         array = pa.array(given)
@@ -170,7 +170,7 @@ def fits_arrow(values: list[Any]) -> bool:
 
 
 def is_writable_type(kind: pa.DataType, depth: int = 0) -> bool:
-    """Return whether Parquet can store a type: it has no struct without fields, and not more levels than readers follow."""
+    """Return whether Parquet can store a type: no struct without fields, and not nested too deeply for readers."""
     if not pa.types.is_nested(kind):
         return True
     if depth >= _MAX_DEPTH or (pa.types.is_struct(kind) and kind.num_fields == 0):
@@ -183,7 +183,7 @@ def _as_list(value: Any) -> Any:
 
 
 def _object_columns(captures: gpd.GeoDataFrame) -> list[str]:
-    """Return the columns, other than the footprints, that may hold anything."""
+    """Return the columns of type object, without the footprints."""
     others = [name for name in captures.columns if name != captures.active_geometry_name]
     return [name for name in others if str(captures[name].dtype) in {"object", "str", "string", "category", "geometry"}]
 

@@ -30,20 +30,20 @@ _COLUMNS = ("host", "title", "accepted", "accepted_at", "accepted_by", "url", "t
 
 @dataclass(frozen=True)
 class Licence:
-    """A document of a licence.
+    """A licence document of a host.
 
     Attributes
     ----------
     document, eula : str
         The ids of the document and of the licence that it belongs to.
     host : str
-        The host whose captures it is for; empty if the service does not state it.
+        The host whose captures it applies to; empty if the service does not state it.
     text, url : str
-        The licence itself, in lines, or where it can be read; empty if the service does not state it.
+        The text of the licence, or its URL; empty if the service does not state it.
     accepted : bool or None
         Whether the organization accepted it; None if the service does not state it.
     accepted_at, accepted_by : str or None
-        When, as the service writes it, and by whom.
+        When it was accepted, as the service writes it, and by whom.
     """
 
     document: str
@@ -58,7 +58,7 @@ class Licence:
 
     @property
     def acceptance(self) -> str:
-        """Whether it is accepted, in words; empty if the service does not state it."""
+        """The acceptance in words; empty if the service does not state it."""
         if not self.accepted:
             return "" if self.accepted is None else "not accepted by the organization yet"
         when = f" on {self.accepted_at}" if self.accepted_at else ""
@@ -157,13 +157,13 @@ def _licence(eula: Mapping[str, Any], document: Mapping[str, Any]) -> Licence:
 
 
 def _lines(value: Any) -> str:
-    """Return text with its line breaks, without other control characters."""
+    """Return text with line breaks, but without other control characters."""
     text = value[:_LONGEST] if isinstance(value, str) else ""
     lines = [clean_text(line, _LONGEST).strip() for line in text.splitlines()]
     return "\n".join(lines).strip() + ("…" if isinstance(value, str) and len(value) > _LONGEST else "")
 
 
 def _link(value: Any) -> str:
-    """Return a URL that a browser may open, without what could be a signature."""
+    """Return a URL that a browser may open, without parameters that may be a signature."""
     text = clean_text(value, 500).strip() if isinstance(value, str) else ""
     return text.partition("?")[0] if text.startswith("https://") else ""

@@ -79,7 +79,7 @@ def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _items(captures: gpd.GeoDataFrame, *, of_columns: bool = False) -> Iterator[dict[str, Any]]:
-    """Yield captures as STAC items; ``of_columns`` names properties as their columns, which are free of collisions."""
+    """Yield captures as STAC items; with ``of_columns``, properties are named like their columns, which are unique."""
     frame = restored(captures if captures.crs is None else captures.to_crs(CRS))
     notes = notes_of(frame)
     # a table of STAC GeoParquet has the fields of all items in each row, and a column for the member type
@@ -123,12 +123,12 @@ def _items(captures: gpd.GeoDataFrame, *, of_columns: bool = False) -> Iterator[
 
 
 def _is_feature_type(frame: gpd.GeoDataFrame) -> bool:
-    """Return whether a column ``type`` is the member of that name of each item, not a property."""
+    """Return whether a column ``type`` is the member ``type`` of each item, not a property."""
     return "type" in frame.columns and bool(frame["type"].isin(["Feature"]).all())
 
 
 def _has_bounds(frame: gpd.GeoDataFrame) -> bool:
-    """Return whether a column ``bbox`` has the bounds of a table of GeoParquet."""
+    """Return whether a column ``bbox`` contains bounds in the form of GeoParquet."""
     first = next((value for value in frame["bbox"] if not is_missing(value)), None) if "bbox" in frame.columns else None
     return isinstance(first, Mapping) and "xmin" in first
 
@@ -188,7 +188,7 @@ class Writer:
 def _files_of(frame: gpd.GeoDataFrame) -> Iterator[gpd.GeoDataFrame]:
     """Yield the rows of each file.
 
-    Rows with a ``proj:geometry`` or a 3D bbox get files of their own: some readers fail if only a part of the rows has one.
+    Rows with a ``proj:geometry`` or a 3D bbox are written to separate files: some readers fail if only some rows have one.
     """
     neither = np.zeros(len(frame), dtype=int)
     second, boxes = frame.get(PROJ_GEOMETRY), frame.get("bbox:as_given")
@@ -288,7 +288,7 @@ def _parsed(text: str) -> Any:
 
 
 def _published_bbox(text: Any) -> list[float] | None:
-    """Return the bbox of the catalog, if it is valid: in 3D, or a little wider than the footprint."""
+    """Return the bbox of the catalog if it is valid: it may be in 3D, and slightly wider than the footprint."""
     box = _document(text, [])
     are_numbers = all(isinstance(edge, int | float) and not isinstance(edge, bool) for edge in box)
     return box if are_numbers and len(box) in {_BBOX_2D, _BBOX_3D} else None
@@ -326,7 +326,7 @@ def _bbox(shape: Any) -> list[float]:
 
 
 def write(frames: Iterator[gpd.GeoDataFrame], directory: Path, host: str, partition: str, reporter: ProgressReporter) -> list[Path]:
-    """Write frames while they arrive; when the search fails, write the rest before the error is raised."""
+    """Write frames while they arrive; if the search fails, write those that arrived before the error is raised."""
     writer = Writer(directory, host, partition)
     reporter.emit("started")
     try:

@@ -1,4 +1,4 @@
-"""Checked searches, written as a catalog expects them."""
+"""Validated searches as request bodies of a catalog."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _QUERY_HINT = 'For example: {"gsd": {"lte": 0.5}}'
 
 @dataclass(frozen=True, kw_only=True)
 class SearchCriteria:
-    """What to search for, as the caller gave it; see :meth:`Client.search`."""
+    """The search criteria as given by the caller; see :meth:`Client.search`."""
 
     aoi: Any = None
     bbox: Any = None
@@ -61,7 +61,7 @@ class SearchCriteria:
 
 @dataclass(frozen=True)
 class Query:
-    """A checked search.
+    """A validated search.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Query:
     exact_geometry
         The search geometry, if the request body contains a simplified one around it.
     area
-        The area of interest, whose share that each capture covers is in the result; None without one.
+        The area of interest, for the column ``covers`` of the result; None without one.
     """
 
     host: str
@@ -86,7 +86,7 @@ class Query:
 
     @property
     def description(self) -> str:
-        """The search in words: host, collections, time, conditions and area."""
+        """The search as text: host, collections, time, conditions and area."""
         body = self.body
         parts = [f"{name} {_listed(body[name])}" for name in ("collections", "ids") if name in body]
         if "datetime" in body:

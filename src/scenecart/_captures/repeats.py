@@ -1,4 +1,4 @@
-"""Captures that a catalog sends more than once: on overlapping pages, within a page, or in a stream that was started again."""
+"""Captures that a catalog returns more than once: on overlapping pages, within a page, or in a restarted stream."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Repeats:
     """Drops captures that a search returned before; the same for pages, for streams, and for pages after a stream.
 
     A capture is repeated if its collection, id and footprint are those of an earlier one. Captures without an id cannot be
-    compared, so each is kept; when a response is requested again, as many are dropped as had arrived.
+    compared, so each is kept; if a response is requested again, as many of them are dropped as were received before.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Repeats:
         return len(self._earlier) + len(self._current) + self._unnamed
 
     def start_page(self) -> None:
-        """Count what follows as another page of the same response."""
+        """Begin the next page of the same response."""
         self._earlier |= self._current
         self._current = set()
 
     def start_again(self) -> None:
-        """Count what follows as the same response, requested again."""
+        """Begin the same response again, after it was requested once more."""
         self.start_page()
         self._unnamed_to_drop = self._unnamed
 
@@ -71,7 +71,7 @@ def _key(feature: Feature) -> int | None:
 
 
 def _coordinates(geometry: Any) -> bytes:
-    """Return the coordinates as JSON, alike for every decoder of features."""
+    """Return the coordinates as JSON in one form, whichever decoder read the feature."""
     if geometry is None:
         return b"null"
     if not isinstance(geometry, Geometry):

@@ -131,7 +131,7 @@ def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
 
 
 def _readable_part(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFrame:
-    """Build a frame of what can be read of a response that broke off."""
+    """Build a frame of the readable part of a truncated response."""
 
     def readable() -> Iterator[list[Feature]]:
         try:
@@ -144,7 +144,7 @@ def _readable_part(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDa
 
 
 def _fetch_stream(session: Session, query: Query, received: list[bytes]) -> Iterator[bytes]:
-    """Yield the chunks of the stream, which the caller collects in ``received``; after a lost connection, begin again."""
+    """Yield the chunks of the stream, which the caller collects in ``received``; after a lost connection, restart the stream."""
     for attempt in range(1, _MAX_ATTEMPTS + 1):
         received.clear()
         try:
@@ -176,7 +176,7 @@ def build_frame(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataF
 
 
 def _found_in(parts: Sequence[bytes], kind: str, query: Query) -> Iterator[Batch]:
-    """Yield the captures of a response that was received before, each once."""
+    """Yield the captures of a received response, each once."""
     repeats = Repeats()
     if kind == "lines":
         for features, skipped in raise_invalid_lines(read_stream(parts, query.host), query.host):
@@ -254,14 +254,14 @@ def _intersecting(features: list[Feature], query: Query) -> list[Feature]:
 
 
 def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Batch]]]:
-    """Request page after page, and yield each with those of its captures that no earlier page had.
+    """Request page after page, and yield the captures of each page that no earlier page contained.
 
-    A repeated token ends the search, and so do many pages in a row without a new capture.
+    A repeated token ends the search, and so do many consecutive pages without a new capture.
 
     Raises
     ------
     ServiceError
-        If more is announced than came.
+        If the service announces more captures than it returned.
     """
     size = query.page_size or min(query.limit or operations.PAGE_LIMIT, operations.PAGE_LIMIT)
     token: str | None = None
@@ -300,12 +300,12 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
 
 
 def _resumable_stream(session: Session, query: Query, reporter: ProgressReporter, repeats: Repeats) -> Iterator[Batch]:
-    """Read the stream to its end; when it breaks, start it again and drop what was delivered before.
+    """Read the stream to its end; if the connection is lost, restart it and drop the captures that were yielded before.
 
     Raises
     ------
     ServiceError
-        If it cannot be read, or has no features: an empty body does not prove that there is no imagery.
+        If the stream cannot be read, or has no features: an empty body does not prove that there is no imagery.
     """
     is_empty, withheld = True, 0
     for attempt in range(1, _MAX_ATTEMPTS + 1):

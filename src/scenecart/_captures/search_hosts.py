@@ -83,7 +83,7 @@ def search_hosts(
 
 
 def _queries(registry: HostRegistry, names: list[str], criteria: SearchCriteria) -> dict[str, Query]:
-    """Return the search of each host for the collections that it has; all of them if the service does not state it."""
+    """Return a query for each host with the requested collections that it has; with all of them if the service lists none."""
     every = {name: build_query(name, criteria) for name in names}
     wanted = [criteria.collections] if isinstance(criteria.collections, str) else list(criteria.collections or ())
     known = registry.names() if wanted else {}

@@ -77,7 +77,7 @@ def check_executor(executor: Any) -> None:
     Raises
     ------
     InvalidQuery
-        If it is something else.
+        If the value is something else.
     """
     if executor is not None and not hasattr(executor, "submit"):
         raise InvalidQuery(
@@ -131,7 +131,7 @@ def labelled(areas: Any) -> Iterable[tuple[Hashable, Any]]:
     Raises
     ------
     InvalidQuery
-        If they are none of these.
+        If the areas have none of these forms.
     """
     if isinstance(areas, gpd.GeoDataFrame | gpd.GeoSeries):
         shapes = areas.geometry if areas.crs is None else areas.geometry.to_crs(CRS)

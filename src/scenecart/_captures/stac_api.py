@@ -95,7 +95,7 @@ def reversed_datetime(start: str, end: str) -> InvalidQuery:
 
 
 def _dates_as_text(value: Any) -> Any:
-    """Return dates, single or in a pair, as text: each stands for its whole day."""
+    """Return dates, single or in a pair, as text; each date means the whole day."""
     if isinstance(value, list | tuple):
         return [_dates_as_text(part) for part in value]
     return value.isoformat() if isinstance(value, date) and not isinstance(value, datetime) else value
@@ -112,12 +112,12 @@ class SearchRequest:
 
     @property
     def key(self) -> bytes:
-        """What makes the request another one than those before."""
+        """The identity of the request, to detect a repeated one."""
         return dumps([self.url, self.method, self.body])
 
 
 class StacApi:
-    """The landing page of a STAC API: what the API promises, and how it is searched.
+    """The landing page of a STAC API: the extensions that it supports, and its search endpoints.
 
     Parameters
     ----------

@@ -36,8 +36,8 @@ _WHOLE_SECOND = dt.timedelta(seconds=1)
 class Checks:
     """Checks items against a search, and counts those that do not match.
 
-    An item without the value is kept if the API promises the condition, since it may know more than it returns; otherwise it
-    does not match. A footprint that is missing or cannot be read is not compared.
+    An item without the property is kept if the API promises the condition, because the API may not return all properties; otherwise
+    it does not match. A footprint that is missing or cannot be read is not compared.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Checks:
             yield self._matching(features), skipped
 
     def report(self, host: str) -> None:
-        """Warn of items that were left out; those of files are filtered here by design."""
+        """Warn of items that were left out. There is no warning for files, which are always filtered here."""
         left_out = sum(self._unmatched.values())
         if not left_out or self._is_static:
             return
@@ -135,7 +135,7 @@ class Checks:
 
 
 def _value(feature: Feature, name: str) -> Any:
-    """Return a property by its name, also one with the prefix ``properties.``, or a member of the item."""
+    """Return a property by its name, with or without the prefix ``properties.``, or a member of the item."""
     properties = feature.properties
     bare = name.removeprefix("properties.")
     if isinstance(properties, Slots):
@@ -182,7 +182,7 @@ def _interval(text: str | None) -> tuple[dt.datetime | None, dt.datetime | None]
 
 
 def _time(value: Any) -> dt.datetime | None:
-    """Return a time of an item or an interval; without a zone it is UTC."""
+    """Return a time of an item or of an interval; a time without a zone is read as UTC."""
     if not isinstance(value, str):
         return None
     text = value.strip()

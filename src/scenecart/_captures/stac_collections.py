@@ -122,7 +122,7 @@ def _listed(web: Web, url: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def _queryables(source: Web | Folder, collection: Mapping[str, Any], base: str, *, asks: bool) -> dict[str, Any] | None:
-    """Return by which properties a collection can be searched, or None if that cannot be known."""
+    """Return the queryable properties of a collection; None if they are not stated."""
     if not asks:
         return None
     href = next((link["href"] for link in links_of(collection) if link["rel"] == _QUERYABLES), None)
@@ -154,7 +154,7 @@ def _row(collection: Mapping[str, Any], queryables: dict[str, Any] | None) -> di
 
 
 def _first(member: Any, name: str) -> list[Any] | None:
-    """Return the first of the boxes or intervals of an extent, which is around all others."""
+    """Return the first box or interval of an extent, which contains all others."""
     listed = member.get(name) if isinstance(member, Mapping) else None
     first = listed[0] if isinstance(listed, list) and listed else None
     return first if isinstance(first, list) and first else None

@@ -1,4 +1,4 @@
-"""Pages of a STAC API: the request of the next page, and when a search is at its end."""
+"""Pages of a STAC API: the request of the next page, and the end of a search."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def read_items(document: Document, reader: Reader, modifier: Modifier | None) ->
 
 
 def modified(body: bytes, modifier: Modifier | None) -> bytes:
-    """Return the JSON of items as the caller's modifier leaves it.
+    """Return the JSON of items after the caller's modifier has changed it.
 
     Raises
     ------

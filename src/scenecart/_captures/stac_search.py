@@ -166,12 +166,12 @@ def search_stac(
 def open_source(
     url: Any, headers: Mapping[str, str] | None, limits: Limits | None, retry: Retry | None
 ) -> Iterator[tuple[Web | Folder, str]]:
-    """Open the web, or the folder of a local file; give it and the address of the first document.
+    """Return the source of documents, the web or a local folder, and the address of the first document.
 
     Raises
     ------
     InvalidRequest
-        If there is neither a URL nor a file.
+        If the argument is neither a URL nor an existing file.
     """
     if isinstance(url, str) and urlsplit(url.strip()).scheme in {"http", "https"}:
         with Web(url.strip(), headers, limits=limits, retry=retry) as web:
@@ -182,12 +182,12 @@ def open_source(
 
 
 def open_api(source: Web | Folder, first: Document) -> StacApi | None:
-    """Return the API whose landing page a document is; None for any other document.
+    """Return the STAC API of a landing page; None for any other document.
 
     Raises
     ------
     ServiceError
-        If it has a search endpoint, but cannot be read as a landing page.
+        If the document has a search endpoint, but cannot be read as a landing page.
     """
     try:
         landing = loads(first.body)
@@ -214,7 +214,7 @@ def open_api(source: Web | Folder, first: Document) -> StacApi | None:
 
 
 class _Search:
-    """One search: of the API or of the catalog that the first document turns out to be."""
+    """One search, of an API or of a static catalog, depending on the first document."""
 
     def __init__(
         self,
@@ -252,7 +252,7 @@ class _Search:
         yield from apply_query(self._checks.matching(self._of_files(first)), query)
 
     def arranged(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-        """Return the items of a catalog in the order of ``sortby``; an API has done that itself."""
+        """Return the items of a catalog sorted by ``sortby``; an API sorts its items itself."""
         if not self._sorts_here:
             return frame
         keys = []

@@ -26,7 +26,7 @@ _KINDS = frozenset({"Catalog", "Collection", "Feature", "FeatureCollection"})
 
 
 class Folder:
-    """The files of a local catalog: only those in the folder of its first file are read, and nothing from the web."""
+    """The files of a local catalog. Only files in the folder of the first file are read, and nothing from the web."""
 
     def __init__(self, path: Path) -> None:
         self.host = path.name
@@ -83,9 +83,9 @@ class CatalogReader:
     Parameters
     ----------
     source
-        Where to read.
+        The web or a local folder.
     collections
-        The collections whose items to read; empty for all.
+        The collections whose items are read; empty for all.
     """
 
     def __init__(self, source: Web | Folder, collections: Collection[str] = ()) -> None:
@@ -98,7 +98,7 @@ class CatalogReader:
         self.collections: list[dict[str, Any]] = []
 
     def items(self, first: Document, *, only_collections: bool = False) -> Iterator[Document]:
-        """Yield the documents with items; every other one is a catalog or a collection, and is followed.
+        """Yield the documents with items; the links of catalogs and collections are followed.
 
         Raises
         ------
@@ -207,7 +207,7 @@ def _listed(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _with_collection(document: Document, content: dict[str, Any], parent: str | None) -> Document:
-    """Return the items of a document as a feature collection; an item without a collection is of the one that links to it."""
+    """Return the items of a document as a feature collection; an item without a collection gets the one that links to it."""
     if content.get("type") == "FeatureCollection":
         return document
     item = content if parent is None or content.get("collection") is not None else {**content, "collection": parent}

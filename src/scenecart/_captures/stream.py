@@ -1,4 +1,4 @@
-"""Result streams: lines, server-sent events, arrays and wrapped features, read as features."""
+"""Reads features from result streams: lines, server-sent events, arrays and wrapped features."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def read_stream(chunks: Iterable[bytes], host: str) -> Iterator[Batch]:
 
 
 def check_stream(chunks: Sequence[bytes], host: str) -> None:
-    """Refuse a stream that was received completely and is not understood: all of a small one, or both ends of a large one.
+    """Refuse a complete stream in an unknown form; of a large stream, only both ends are checked.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def _both_ends(chunks: Sequence[bytes]) -> bytes:
 
 
 class _LineReader:
-    """Reads lines of one stream; remembers the event that a line of a server-sent event belongs to."""
+    """Reads the lines of one stream, and keeps track of the server-sent event that a line belongs to."""
 
     def __init__(self, host: str) -> None:
         self._host = host
@@ -151,7 +151,7 @@ class _LineReader:
             raise failure
 
     def finish(self) -> None:
-        """Refuse a stream that announced more captures than it had."""
+        """Refuse a stream that contained fewer captures than it announced."""
         if self._announced > self._count:
             raise _stream_error(
                 f"The result stream of {self._host!r} announces {self._announced:,} captures, but has {self._count:,}.",
@@ -187,7 +187,7 @@ class _LineReader:
             self._note_announcements(document, is_end=True)
 
     def _note_announcements(self, document: Mapping[str, Any], *, is_end: bool) -> bool:
-        """Return whether a line announces how many captures there are, and refuse one that announces another page."""
+        """Return whether a line announces the number of captures; refuse a line that announces another page."""
         if next_token(document, operations.SEARCH_STREAM.id) is not None:
             raise _stream_error("The result stream has one page of several.", code="stream_aborted")
         counts = [announced_count(document)]
@@ -258,7 +258,7 @@ def _error_of_event(value: bytes) -> ScenecartError:
 
 
 def _error_of_problem(document: Mapping[str, Any]) -> ScenecartError:
-    """Return the error for a problem document within a stream: by its status, if that is an error status."""
+    """Return the error for a problem document in a stream, by its status if that is an error status."""
     problem = parse_problem(document)
     status = operations.whole_number(document.get("status"))
     if status is None or not _MIN_ERROR_STATUS <= status <= _MAX_ERROR_STATUS:

@@ -1,4 +1,4 @@
-"""Quicklooks of captures from open catalogs: the thumbnail that an item itself links to."""
+"""Quicklooks of captures from open catalogs: the thumbnail that the STAC item links to."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def quicklook(capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:
 
 
 def thumbnail_url(capture: Mapping[str, Any] | pd.Series[Any]) -> str | None:
-    """Return the address of the thumbnail of an item; None if it has none that may be requested.
+    """Return the URL of the thumbnail of an item; None if there is none that may be requested.
 
-    An address of this computer or the local network is only requested for items that come from there.
+    A URL of this computer or the local network is requested only for items that come from there.
     """
     row = checked_row(capture, "assets")
     try:

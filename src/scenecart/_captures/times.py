@@ -1,4 +1,4 @@
-"""When captures were taken: columns of times in any form, ranges of times, and times as text."""
+"""Acquisition times of captures: columns of times in any form, time ranges, and times as text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TO_MINUTES = "%Y-%m-%d %H:%M"
 
 
 def utc_times(values: pd.Series[Any]) -> Times:
-    """Return a column of times as UTC, in any form that files and spreadsheets use; NaT where a value is not a time.
+    """Return a column as times in UTC, from any form that files and spreadsheets use; NaT for values that are not times.
 
     Times, dates and ISO 8601 text are read; values without a time zone are read as UTC. Numbers are not times: whether they count
     seconds, milliseconds or days cannot be known.
@@ -59,9 +59,9 @@ def has_times(captures: pd.DataFrame) -> bool:
 
 
 def time_ranges(captures: pd.DataFrame) -> tuple[Times, Times]:
-    """Return the first and the last instant of each capture, in UTC; NaT if neither is known.
+    """Return the start and the end of the acquisition of each capture, in UTC; NaT if unknown.
 
-    A capture with ``start_datetime`` and ``end_datetime`` has that range, any other both times from ``datetime``.
+    They are ``start_datetime`` and ``end_datetime``, or ``datetime`` for captures without these.
     """
     start, middle, end = (_column(captures, name) for name in _COLUMNS)
     first, last = start.fillna(middle).fillna(end), end.fillna(middle).fillna(start)
@@ -75,7 +75,7 @@ def acquisition_times(captures: pd.DataFrame) -> Times:
 
 
 def checked_time_ranges(captures: gpd.GeoDataFrame, purpose: str = "filter by datetime") -> tuple[Times, Times]:
-    """Return the time ranges of captures, for a use that needs some.
+    """Return the time ranges of captures, and refuse captures without any time.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def _far_moment(text: str) -> np.datetime64:
 
 
 def _as_text(value: Any) -> str | None:
-    """Return a time, a date or a text as text that pandas reads as ISO 8601; None for anything else."""
+    """Return a time, a date or a string in a form that pandas reads as ISO 8601; None for anything else."""
     if isinstance(value, np.datetime64):
         value = pd.Timestamp(value)
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Items that fit one table: values of mixed types become JSON text, and notes say which, to read them back."""
+"""Items of one table: values of mixed types become JSON text, and notes record which, so that they can be restored."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _WITHOUT_FIELDS = {"href": None}
 
 
 def fit_names(items: list[dict[str, Any]], members: frozenset[str]) -> dict[str, Any]:
-    """Rename what a table has no column for, and return which columns are foreign members of which names.
+    """Rename foreign members whose names a table cannot store, and return the columns and names of all foreign members.
 
-    A table has one column for a property and a foreign member of one name, and reads some names as times.
+    A table has only one column for a property and a foreign member of the same name, and reads some names as times.
     """
     names = dict.fromkeys(name for item in items for name in item["properties"])
     renamed = {name: prefixed_column(name) for name in names if name in members or _is_unreadable_time(items, name)}
@@ -42,7 +42,7 @@ def fit_names(items: list[dict[str, Any]], members: frozenset[str]) -> dict[str,
 
 
 def fit_types(items: list[dict[str, Any]]) -> dict[str, Any]:
-    """Make the values of each column of one type, and return notes for :func:`restore_members`."""
+    """Convert the values of each column to one type, and return notes for :func:`restore_members`."""
     names = dict.fromkeys(name for item in items for name in item["properties"])
     mixed = [name for name in names if not _fits([item["properties"].get(name) for item in items])]
     for item in items:
@@ -74,7 +74,7 @@ def fits_table(table: pa.Table) -> bool:
 
 
 def restore_members(item: dict[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item as it was before :func:`fit_names` and :func:`fit_types`, which left notes."""
+    """Return an item as it was before :func:`fit_names` and :func:`fit_types`, by their notes."""
     for key, name in notes.get(_ASSETS, ()):
         asset = item["assets"].get(key)
         if isinstance(asset, dict) and name in asset:
@@ -95,7 +95,7 @@ def notes_of(captures: gpd.GeoDataFrame) -> dict[str, Any]:
 
 
 def _part(value: Any) -> dict[str, Any]:
-    """Return an asset or a link as an object with at least one field, since Parquet stores no object without."""
+    """Return an asset or a link as an object with at least one field, because Parquet cannot store an object without fields."""
     if isinstance(value, Mapping):
         return dict(value) or dict(_WITHOUT_FIELDS)
     return {"href": value}
