@@ -24,7 +24,7 @@ _WITHOUT_FIELDS = {"href": None}
 
 
 def fit_names(items: list[dict[str, Any]], members: frozenset[str]) -> dict[str, Any]:
-    """Rename foreign members whose names a table cannot store, and return the columns and names of all foreign members.
+    """Rename properties and foreign members whose names a table cannot store; return the names of foreign members by column.
 
     A table has only one column for a property and a foreign member of the same name, and reads some names as times.
     """

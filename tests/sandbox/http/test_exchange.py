@@ -23,12 +23,12 @@ def test_replace_values_replaces_texts_at_any_depth():
     assert replace_values({"a": ["a", "ab", {"b": "a"}], "n": 1}, {"a": 7}) == {"a": [7, "ab", {"b": 7}], "n": 1}
 
 
-def test_speaker_takes_turns_unless_a_way_is_chosen():
+def test_active_dialect_takes_turns_unless_a_variant_is_chosen():
     """The variants take turns by number; a chosen one is used always."""
     dialect = Dialect("name", "A summary.", ("one", "two"))
     assert [ActiveDialect(dialect, None).variant_of_call(number) for number in range(3)] == ["one", "two", "one"]
     assert [ActiveDialect(dialect, "two").variant_of_call(number) for number in range(3)] == ["two"] * 3
-    assert dialect.description == "A summary. Ways: one, two."
+    assert dialect.description == "A summary. Variants: one, two."
 
 
 @pytest.mark.parametrize(
