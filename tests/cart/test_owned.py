@@ -176,8 +176,8 @@ def test_remaining_keeps_what_no_order_holds():
     held = owned(("c0", "A", box(0, 0, 1, 1)), ("c1", "B", box(4, -1, 7, 2)))
     left = remaining(frame, frame.geometry.to_numpy(), held)
     assert left.is_kept.tolist() == [True, False, True]
-    assert list(left.ground) == [("h", "c", "c0")]
-    assert left.ground["h", "c", "c0"].equals(box(1, 0, 2, 1))
+    assert list(left.geometries) == [("h", "c", "c0")]
+    assert left.geometries["h", "c", "c0"].equals(box(1, 0, 2, 1))
 
 
 def test_remaining_drops_slivers():
@@ -194,7 +194,7 @@ def test_remaining_in_several_parts_is_one_multipolygon():
     """What is left on both sides of an owned area is one geometry of two parts."""
     frame = captures(box(0, 0, 3, 1))
     left = remaining(frame, frame.geometry.to_numpy(), owned(("c0", "A", box(1, -1, 2, 2))))
-    (ground,) = left.ground.values()
+    (ground,) = left.geometries.values()
     assert ground.equals(shapely.MultiPolygon([box(0, 0, 1, 1), box(2, 0, 3, 1)]))
 
 
@@ -213,7 +213,7 @@ def test_remaining_of_unknown_ground_stays_with_a_warning():
     frame = captures(box(0, 0, 1, 1))
     with warns("owned_ground_unknown"):
         left = remaining(frame, frame.geometry.to_numpy(), owned(("c0", "A", None)))
-    assert (left.is_kept.tolist(), left.ground) == ([True], {})
+    assert (left.is_kept.tolist(), left.geometries) == ([True], {})
 
 
 def test_cart_with_left_ground_buys_it_alone():
