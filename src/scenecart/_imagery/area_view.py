@@ -86,17 +86,17 @@ class AreaView:
         content
             PNG, JPEG or WEBP.
         capture
-            The row of a search result that it belongs to.
+            The row of a search result to which the quicklook belongs.
         side
             Width of the result, in pixels.
         height
-            Its height; None makes it as high as wide.
+            Height of the result, in pixels; None makes it square.
 
         Returns
         -------
         tuple or None
-            A picture in RGBA, transparent where there is nothing, and the words about its place, empty if the catalog states it.
-            None if it is no picture, has no place, or does not intersect the rectangle.
+            A picture in RGBA, transparent outside of the quicklook, and a note on its georeference, empty if the catalog states it.
+            None if the content is no picture, cannot be georeferenced, or does not intersect the rectangle.
         """
         placed = georeferenced_quicklook(content, capture)
         if placed is None:

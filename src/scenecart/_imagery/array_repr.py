@@ -21,7 +21,7 @@ _SIDE = 480
 
 
 class RasterArray(xr.DataArray):  # type: ignore[no-untyped-call]  # xarray's own
-    """An array whose repr in a notebook begins with a picture of its file; arrays made of it have the usual repr."""
+    """An array whose notebook repr begins with a picture of its file; arrays computed from it have the usual repr."""
 
     __slots__ = ("_shown",)
 
@@ -32,7 +32,7 @@ class RasterArray(xr.DataArray):  # type: ignore[no-untyped-call]  # xarray's ow
         return table if picture is None else html.render("array.html", picture=picture) + table
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Become a plain array in another process, which may not have the file."""
+        """Return a plain array for another process, which may not have access to the file."""
         return _same, (xr.DataArray(self),)
 
 
@@ -48,7 +48,7 @@ def with_picture(array: xr.DataArray, source: Path | RangeReader) -> xr.DataArra
     array
         The array, as rioxarray opens it.
     source
-        The file, or the reader of a remote one.
+        The file, or a reader of the remote file.
     """
     shown = RasterArray(array.variable, coords=array.coords, name=array.name)
     shown.encoding = array.encoding

@@ -1,4 +1,4 @@
-"""A bound on the memory of all pictures that are unpacked at the same time in this process."""
+"""A limit on the memory of all pictures that this process decodes at the same time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MOST_BYTES = 512 * 2**20
 
 
 class Budget:
-    """Bytes that the threads of a process share: who needs more than is left waits until others have finished.
+    """A number of bytes that threads of a process share: a thread that needs more than is left waits until others have finished.
 
-    A picture that needs more than the limit runs alone. A thread reserves once, and not again before it has finished.
+    A picture that needs more than the limit is decoded alone. A thread must not reserve twice at the same time.
 
     Parameters
     ----------
     most
-        How many bytes there are.
+        The limit, in bytes.
     """
 
     def __init__(self, most: int) -> None:
@@ -33,7 +33,7 @@ class Budget:
 
     @contextlib.contextmanager
     def taken(self, count: int) -> Iterator[None]:
-        """Have so many bytes for the time of a block."""
+        """Reserve this many bytes for a block."""
         count = min(count, self._most)
         with self._changed:
             self._changed.wait_for(lambda: self._used + count <= self._most)
@@ -46,7 +46,7 @@ class Budget:
                 self._changed.notify_all()
 
     def after_fork(self) -> None:
-        """Have all bytes in a forked process: the threads that use them do not exist there."""
+        """Free all bytes in a forked process, where the threads that reserved them do not exist."""
         self._used, self._changed = 0, threading.Condition()
 
 

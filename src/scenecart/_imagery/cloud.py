@@ -1,7 +1,7 @@
-"""Cloud over an area, estimated from a quicklook: the provider's share of the whole scene, at its brightest pixels.
+"""Cloud cover of an area, estimated from a quicklook and the cloud cover of the whole scene.
 
-No threshold of brightness separates clouds from snow, sand and roofs in the pictures of every sensor. But the catalog states which
-share of the scene is cloud: that share of its brightest pixels is taken as cloud, and counted inside the area.
+No brightness threshold separates clouds from snow, sand and roofs for every sensor. But the catalog states the cloud cover of the
+scene: that share of the brightest pixels is classified as cloud, and counted inside the area.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # the longest side of the picture that is measured, in pixels
 _SIDE = 512
-# of the area: with fewer, a larger picture is tried, or no estimate is made
+# pixels inside the area: with fewer, a larger picture is tried, or no estimate is made
 _ENOUGH_PIXELS, _LEAST_PIXELS = 64, 16
 _WORLDS = (0, -1, 1)
 # pixels within this many of 255 levels of the threshold are ambiguous; above this share of them, no estimate is made
@@ -42,16 +42,16 @@ _HALF = 128
 
 @dataclass(frozen=True)
 class CloudEstimate:
-    """Cloud over an area, or why there is no estimate.
+    """The cloud cover of an area, or why there is no estimate.
 
     Attributes
     ----------
     percent : float
         0 to 100, of the part of the area that the capture shows; NaN without an estimate.
     reason : str
-        Why there is no estimate, as a sentence; empty with one.
+        Why there is no estimate, as a sentence; empty if there is one.
     is_too_small : bool
-        Whether a larger picture may give a better one.
+        Whether a larger picture may give a better estimate.
     """
 
     percent: float
@@ -62,14 +62,14 @@ class CloudEstimate:
 def estimate_cloud(
     content: bytes, capture: Mapping[str, Any] | pd.Series[Any], area: BaseGeometry, scene_percent: float
 ) -> CloudEstimate:
-    """Estimate the cloud over an area from a quicklook.
+    """Estimate the cloud cover of an area from a quicklook.
 
     Parameters
     ----------
     content
         PNG, JPEG or WEBP.
     capture
-        The row of a search result that it belongs to.
+        The row of a search result to which the quicklook belongs.
     area
         The area in EPSG:4326.
     scene_percent
@@ -96,7 +96,7 @@ def estimate_cloud(
 
 
 def _share_inside(scene: NDArray[np.int16], inside: NDArray[np.int16], share: float) -> tuple[float, float]:
-    """Return the share of cloud inside, and its uncertainty from pixels that are about as bright as the threshold."""
+    """Return the share of cloud inside the area, and how ambiguous it is (0 to 1), by the pixels near the threshold."""
     level = int(np.quantile(scene, 1 - share, method="nearest"))
     part = _part_above(scene, share, level, level)
     found = float((inside > level).mean()) + part * float((inside == level).mean())
@@ -106,7 +106,7 @@ def _share_inside(scene: NDArray[np.int16], inside: NDArray[np.int16], share: fl
 
 
 def _part_above(scene: NDArray[np.int16], share: float, low: int, high: int) -> float:
-    """Return which share of the pixels between two levels, both included, are among the brightest of the scene."""
+    """Return the share of pixels between two brightness levels (inclusive) that are among the brightest of the scene."""
     between = float(((scene >= low) & (scene <= high)).mean())
     return min(max((share - float((scene > high).mean())) / between, 0.0), 1.0) if between else 0.0
 

@@ -1,4 +1,4 @@
-"""Pixels of a mask inside an area, such as those of a delivered cloud mask."""
+"""Pixels of a raster inside an area, such as those of a delivered cloud mask."""
 
 from __future__ import annotations
 
@@ -45,12 +45,13 @@ def pixels_inside(path: Path, area: BaseGeometry, band: int = 1) -> tuple[NDArra
     Returns
     -------
     tuple
-        The values of the pixels whose centres are inside, as an array of one dimension; it is empty if there are none.
+        The values of the pixels whose centres are inside, as a one-dimensional array that may be empty; and the nodata value or
+        None.
 
     Raises
     ------
     InvalidRequest
-        If it cannot be read, or has no CRS.
+        If the file cannot be read, or has no CRS.
     """
     with opened_raster(path) as dataset:
         if dataset.crs is None or not 1 <= band <= dataset.count:
@@ -90,7 +91,7 @@ def _overlap(first: Window, second: Window) -> bool:
 
 
 def _projected(area: BaseGeometry, crs: str, *, is_geographic: bool) -> list[BaseGeometry]:
-    """Return the parts of an area in a CRS; in degrees, also a turn further east and west."""
+    """Return the parts of an area in a CRS; in a geographic CRS, also shifted by 360 degrees east and west."""
     west, south, east, north = area.bounds
     dense = shapely.segmentize(area, max(east - west, north - south, 1e-9) / _EDGE_PARTS)
     name = pyproj.CRS.from_wkt(crs).to_string()

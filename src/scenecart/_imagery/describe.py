@@ -1,4 +1,4 @@
-"""The metadata of a raster file: grid, CRS and bands."""
+"""Metadata of raster files: grid, CRS and bands."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Band:
 
     @property
     def common_name(self) -> str | None:
-        """The name that STAC knows for such bands, if it is one of visible light or near infrared."""
+        """The common name of the band in STAC, if it is a visible or near-infrared band."""
         name = (self.name or "").lower()
         return name if name in _COMMON_NAMES else None
 
@@ -62,7 +62,7 @@ class RasterDescription:
 
 
 def describe_raster(path: Path) -> RasterDescription | None:
-    """Return CRS, grid and bands of a file; None if it is no georeferenced raster, or rasterio is not installed."""
+    """Return CRS, grid and bands of a file; None if it is not a georeferenced raster, or rasterio is not installed."""
     if path.suffix.lower() not in _GEOREFERENCED:
         return None
     try:

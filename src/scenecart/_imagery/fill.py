@@ -1,4 +1,4 @@
-"""Fill of pictures: the black, white or transparent pixels around a scene that is laid on a grid."""
+"""Fill of pictures: the black, white or transparent pixels around a scene that was resampled to a north-up grid."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def without_fill(picture: Image.Image, inside: Mask | None = None, fill: Mask | 
     fill
         The result of :func:`fill_of`, if it is known.
     inside
-        Where there is no fill, such as inside the footprint, as a mask of the size of :func:`fill_of`: dark water at the edge of a
-        scene looks like fill.
+        A mask of pixels that cannot be fill, such as those inside the footprint, of the size of :func:`fill_of`: dark water at the
+        edge of a scene looks like fill.
     """
     fill = fill_of(picture) if fill is None else fill
     if inside is not None:
@@ -47,7 +47,7 @@ def without_fill(picture: Image.Image, inside: Mask | None = None, fill: Mask | 
 
 
 def fill_of(picture: Image.Image) -> NDArray[np.bool_]:
-    """Return where a picture is transparent, or black or white and connected with a corner; at most 256 pixels wide and high."""
+    """Return a mask of transparent pixels, and of black or white ones connected with a corner; at most 256 pixels wide and high."""
     small = picture.convert("RGBA")
     small.thumbnail((MASK_SIDE, MASK_SIDE), Image.Resampling.BOX, reducing_gap=None)
     pixels = np.asarray(small)

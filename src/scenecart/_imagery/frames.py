@@ -31,9 +31,9 @@ class Frame:
     label : str
         What it is, such as a date.
     note : str
-        How sure its place is; empty if it is certain.
+        A note on its georeference; empty if that is certain.
     image : PIL.Image.Image
-        RGBA, transparent where there is nothing.
+        RGBA, transparent outside of the imagery.
     """
 
     label: str
@@ -62,7 +62,7 @@ def image_of(pixels: NDArray[np.uint8]) -> Image.Image:
 
 
 def gif(frames: Sequence[Frame], seconds: float) -> bytes:
-    """Return pictures as an animation that repeats for ever.
+    """Return pictures as an endlessly repeating animation.
 
     Raises
     ------
@@ -82,14 +82,14 @@ def gif(frames: Sequence[Frame], seconds: float) -> bytes:
 
 @dataclass(frozen=True)
 class FrameSource:
-    """What one picture is made from.
+    """The source of one picture.
 
     Attributes
     ----------
     label : str
         What it is, such as a date.
     draw : callable
-        Returns the picture at a width and height in pixels, with the note about its place; None if there is none.
+        Returns the picture at a width and height in pixels, with a note on its georeference; None if there is no picture.
     """
 
     label: str

@@ -22,7 +22,7 @@ DEGREES, MERCATOR = "EPSG:4326", "EPSG:3857"
 # parts of an edge or of a picture within which a projection is straight
 EDGE_PARTS = 24
 _CELLS, _LEAST_CELLS = 16, 4
-# a small picture needs fewer of them
+# a small picture needs fewer cells
 _CELL_PIXELS = 32
 
 
@@ -33,16 +33,16 @@ class Georeference:
     Attributes
     ----------
     size : tuple of int
-        Width and height of the picture that was placed, in pixels. A smaller copy of it has the same place.
+        Width and height of the georeferenced picture, in pixels. The georeference also applies to smaller copies of it.
     bounds : tuple of float
-        West, south, east and north of what it shows, in EPSG:3857 (metres). Across the antimeridian, east is beyond the edge of the
+        West, south, east and north of the picture, in EPSG:3857 (metres). Across the antimeridian, east is beyond the edge of the
         world.
     method : str
         ``"georeference"`` (stated by the catalog), ``"north-up"`` or ``"corners"``.
     is_sure : bool
-        Whether it is certain which part of the picture is where, within a few pixels.
+        Whether the georeference is certain, within a few pixels.
     note : str
-        Words about an approximate place, to be shown wherever the picture is; empty if the catalog states the place.
+        A note on an approximate georeference, to be shown with the picture; empty if the catalog states the georeference.
     """
 
     size: tuple[int, int]
@@ -60,7 +60,7 @@ class Georeference:
     def warp(
         self, picture: Image.Image, bounds: tuple[float, float, float, float], width: int, height: int, *, smooth: bool = True
     ) -> Image.Image:
-        """Return a part of the map as a picture that is north up, in EPSG:3857; transparent where there is nothing.
+        """Return a part of the map as a north-up picture in EPSG:3857; transparent outside of the picture.
 
         Parameters
         ----------
@@ -71,7 +71,7 @@ class Georeference:
         width, height
             Size of the result, in pixels.
         smooth
-            False shows each pixel as it is, where a picture is much enlarged.
+            False samples the nearest pixel, for a picture that is much enlarged.
         """
         west, south, east, north = bounds
         columns, rows = (
@@ -109,7 +109,7 @@ class Georeference:
 
 
 def georeference_by_matrix(size: tuple[int, int], crs: str, matrix: Points, outline: Points, method: str) -> Georeference:
-    """Return a place; its bounds are those of the outline, which is in the CRS, densified so that they hold in EPSG:3857."""
+    """Return a georeference. Its bounds are those of the outline, given in the CRS and densified before it is reprojected."""
     points = shapely.get_coordinates(
         shapely.segmentize(shapely.LineString(outline), max(np.ptp(outline, 0).max() / EDGE_PARTS, 1e-9))
     )
@@ -122,7 +122,7 @@ def georeference_by_matrix(size: tuple[int, int], crs: str, matrix: Points, outl
 
 @functools.lru_cache(maxsize=64)
 def transformer_to(crs: str) -> pyproj.Transformer | None:
-    """Return the transformation from degrees to a CRS of the Earth; None if it is not known."""
+    """Return the transformation from degrees (EPSG:4326) to a CRS of the Earth; None if the CRS is unknown."""
     try:
         target = pyproj.CRS.from_user_input(crs)
         return pyproj.Transformer.from_crs(DEGREES, target, always_xy=True)
@@ -131,7 +131,7 @@ def transformer_to(crs: str) -> pyproj.Transformer | None:
 
 
 def project(degrees: Points, crs: str) -> Points:
-    """Return unwrapped longitudes and latitudes in a CRS; flat ones keep longitudes beyond 180."""
+    """Return unwrapped longitudes and latitudes in a CRS; EPSG:4326 and EPSG:3857 keep longitudes beyond 180."""
     if crs == DEGREES:
         return degrees
     if crs == MERCATOR:
@@ -143,7 +143,7 @@ def project(degrees: Points, crs: str) -> Points:
 
 
 def _unproject(points: Points, crs: str) -> Points:
-    """Return points of a CRS as longitudes, made continuous, and latitudes."""
+    """Return points of a CRS as unwrapped longitudes and latitudes."""
     if crs == DEGREES:
         return points
     if crs == MERCATOR:
@@ -165,7 +165,7 @@ def apply_matrix(matrix: Points, points: Points) -> Points:
 
 
 def _shrink_factor(found: Points, width: int, height: int, columns: int, rows: int) -> int:
-    """Return by how much a picture may be reduced before it is sampled at this many pixels."""
+    """Return the factor by which a picture may be reduced before it is resampled to this many pixels."""
     steps = [np.linalg.norm(np.diff(found, axis=axis), axis=-1) for axis in (1, 0)]
     ratios = [
         float(np.nanmin(step)) / (length / cells)

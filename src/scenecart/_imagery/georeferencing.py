@@ -1,7 +1,7 @@
 """Georeferencing of quicklooks: by what the catalog states, or by comparing their fill with the footprint.
 
-Quicklooks come in two kinds: the frame as it was taken, whose corners are those of the footprint, and the scene laid north up on a
-grid, with black or transparent fill around it. Each way of placing predicts where the fill is; the one that agrees best is taken.
+There are two kinds of quicklooks: the frame as acquired, whose corners are those of the footprint, and the scene resampled to a
+north-up grid, with black or transparent fill around it. Each candidate predicts where the fill is; the best match is used.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ APPROXIMATE = "Placed approximately"
 def georeference_picture(
     picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any], fill: Mask | None = None
 ) -> Georeference | None:
-    """Find the place of a quicklook by its georeference, or else by its fill; None if the capture has no usable footprint.
+    """Georeference a quicklook by what the catalog states, or else by its fill; None if the capture has no usable footprint.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def _candidates(
     *,
     agreement: Callable[[Mask, Mask], float] | None = None,
 ) -> list[tuple[float, Georeference]]:
-    """Return the ways of placing a picture, each with how well it agrees with where the picture has no fill."""
+    """Return candidate georeferences, each with its agreement with the pixels that are not fill (0 to 1)."""
     frame = _frame_by_corners(picture, footprint)
     found = [] if frame is None else [(float(valid.mean()), frame)]
     for crs, box in _grids(capture, footprint):
@@ -118,7 +118,7 @@ def _candidates(
 
 
 def _differ(first: Georeference, second: Georeference) -> bool:
-    """Return whether two places of a picture differ by more than two percent of its size anywhere."""
+    """Return whether two georeferences of a picture differ by more than two percent of its size anywhere."""
     west, south, east, north = second.bounds
     x, y = np.meshgrid(np.linspace(west, east, 5), np.linspace(south, north, 5))
     points = np.stack([x.ravel(), y.ravel()], 1)
@@ -129,7 +129,7 @@ def _differ(first: Georeference, second: Georeference) -> bool:
 def georeferenced_quicklook(
     content: bytes, capture: Mapping[str, Any] | pd.Series[Any], side: int | None = None
 ) -> tuple[Image.Image, Georeference] | None:
-    """Decode a quicklook, find its place and make its fill transparent; None if it is no picture, or has no place.
+    """Decode a quicklook, georeference it and make its fill transparent; None if it cannot be decoded or georeferenced.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def georeferenced_quicklook(
 
 
 def _stated_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any]) -> Georeference | None:
-    """Return the place that the catalog states for the quicklook itself: ``proj:transform`` and ``proj:shape`` of its asset."""
+    """Return the georeference that the catalog states for the quicklook: ``proj:transform`` and ``proj:shape`` of its asset."""
     try:
         found = assets(capture)
     except (ScenecartError, ValueError):
@@ -186,7 +186,7 @@ def _stated_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[A
 
 
 def _grids(capture: Mapping[str, Any] | pd.Series[Any], footprint: BaseGeometry) -> list[tuple[str, tuple[float, ...] | None]]:
-    """Return the grids that a picture may be laid on, each with its bounds if the catalog states them."""
+    """Return the CRSs whose grid the picture may use, each with the bounds of the grid if the catalog states them."""
     grids: list[tuple[str, tuple[float, ...] | None]] = []
     code = _crs_code(capture)
     if code is not None:
@@ -209,7 +209,7 @@ def _north_up(
     grid: tuple[str, tuple[float, ...] | None],
     agreement: Callable[[Mask, Mask], float],
 ) -> list[tuple[float, Georeference]]:
-    """Return the picture laid north up on a grid, with the agreement of its fill; also with margins around the footprint."""
+    """Return the georeferences of a north-up picture, with and without margins around the footprint, and their agreement."""
     crs, box = grid
     outline = project(_outline(footprint), crs)
     if not np.isfinite(outline).all():
@@ -235,7 +235,7 @@ def _north_up(
 
 
 def _fitted(matrix: Points, expected: NDArray[np.bool_], valid: NDArray[np.bool_], size: tuple[int, int]) -> Points | None:
-    """Return a grid moved and scaled so that the mean and the spread of its outline are those of the picture without fill."""
+    """Return a grid shifted and scaled so that the mean and spread of its outline match the pixels that are not fill."""
     if valid.all() or not valid.any() or not expected.any():
         return None
     change = np.eye(3)
@@ -251,18 +251,18 @@ def _fitted(matrix: Points, expected: NDArray[np.bool_], valid: NDArray[np.bool_
 
 
 def _moments(counts: NDArray[Any]) -> tuple[float, float]:
-    """Return the mean and the standard deviation of positions that occur so often."""
+    """Return the mean and the standard deviation of positions, weighted by how often they occur."""
     positions = np.arange(len(counts)) + 0.5
     mean = float((counts * positions).sum() / counts.sum())
     return mean, float(np.sqrt((counts * (positions - mean) ** 2).sum() / counts.sum()))
 
 
 def _frame_by_corners(picture: Image.Image, footprint: BaseGeometry) -> Georeference | None:
-    """Return the picture laid on the corners of its footprint; its note states why that is not certain.
+    """Return the georeference by the corners of the footprint; its note states why it is not certain.
 
-    The order of the vertices is no evidence, since catalogs start and wind rings in any way. A quicklook is taken to be more or
-    less north up: the corner that starts it is the one for which its upper edge points most to the east. Where the footprint is
-    turned by about 45 degrees, the proportions of the picture decide.
+    The order of the vertices is no evidence, because catalogs start rings anywhere and wind them in both directions. The quicklook
+    is assumed to be roughly north up: its upper left corner is the one for which the upper edge points most to the east. If the
+    footprint is rotated by about 45 degrees, the aspect ratio of the picture decides.
     """
     crs = _local_crs(footprint)
     ring = shapely.get_coordinates(shapely.get_exterior_ring(max(shapely.get_parts(footprint), key=shapely.area)))[:, :2]
@@ -318,7 +318,7 @@ def _perspective(points: Points, pixels: Points) -> Points | None:
 
 
 def _drawn(pixels: Points, size: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return a mask of an outline that is given in pixels of a picture of this size."""
+    """Return an outline, given in pixels of a picture of this size, as a mask."""
     scale = np.array([shape[1] / size[0], shape[0] / size[1]])
     # coordinates name pixels by their centres
     points = pixels * scale - 0.5
@@ -328,13 +328,13 @@ def _drawn(pixels: Points, size: tuple[int, int], shape: tuple[int, ...]) -> NDA
 
 
 def _agreement(expected: Mask, valid: Mask) -> float:
-    """Return the intersection over the union of where a picture is expected and where it has no fill."""
+    """Return the intersection over union of the expected picture and the pixels that are not fill."""
     union = (expected | valid).sum()
     return float((expected & valid).sum() / union) if union else 0.0
 
 
 def _outside_agreement(expected: Mask, valid: Mask) -> float:
-    """Return how much of the outside is filled, if that is nearly all of it and much more than of the inside."""
+    """Return the share of the outside that is fill, if that is nearly all of it and much more than inside; else the agreement."""
     if not LEAST_FILL <= 1 - expected.mean() < 1:
         return _agreement(expected, valid)
     outside, inside = float(1 - valid[~expected].mean()), float(valid[expected].mean())
@@ -342,13 +342,13 @@ def _outside_agreement(expected: Mask, valid: Mask) -> float:
 
 
 def _outline(footprint: BaseGeometry) -> Points:
-    """Return the outer ring of the largest part, with enough points that its edges are straight in any projection."""
+    """Return the outer ring of the largest part, densified so that its edges are straight in any projection."""
     ring = shapely.get_exterior_ring(max(shapely.get_parts(footprint), key=shapely.area))
     return shapely.get_coordinates(shapely.segmentize(ring, max(shapely.length(ring) / (4 * EDGE_PARTS), 1e-9)))
 
 
 def _unwrapped(footprint: Any) -> BaseGeometry | None:
-    """Return a footprint whose longitudes go on beyond 180 degrees, if that makes it narrower; None if it cannot be used."""
+    """Return a footprint with unwrapped longitudes (beyond 180) if that makes it narrower; None if it cannot be used."""
     if footprint is None or not isinstance(footprint, shapely.Polygon | shapely.MultiPolygon) or footprint.is_empty:
         return None
     try:
@@ -359,7 +359,7 @@ def _unwrapped(footprint: Any) -> BaseGeometry | None:
 
 
 def _usual_crs(footprint: BaseGeometry) -> list[str]:
-    """Return the CRS that scenes are usually laid on: the UTM zone, near a pole the polar one, degrees, and Web Mercator."""
+    """Return the usual CRSs of scenes: the UTM zone, near a pole the polar CRS, EPSG:4326 and Web Mercator."""
     latitude = (footprint.bounds[1] + footprint.bounds[3]) / 2
     polar = [_polar_crs(latitude)] if _POLAR_LATITUDE <= abs(latitude) < _UTM_LATITUDE else []
     return [_local_crs(footprint), *polar, DEGREES, MERCATOR]
@@ -392,7 +392,7 @@ def _epsg(number: Any) -> str | None:
 
 
 def _numbers(value: Any, count: int) -> list[float] | None:
-    """Return a list of at least so many finite numbers; None for anything else."""
+    """Return a list of at least this many finite numbers; None for anything else."""
     if not isinstance(value, list | tuple | np.ndarray) or len(value) < count:
         return None
     are_numbers = all(isinstance(number, int | float | np.number) and math.isfinite(number) for number in value)

@@ -1,4 +1,4 @@
-"""Pixels of a raster as an array that reads only the parts that are used, opening the file anew for each part."""
+"""Pixels of a raster as an array that reads only the parts that are used, and opens the file for each part."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _EXACT_BYTES = 2
 
 @dataclass(frozen=True)
 class Layout:
-    """What is known of a raster before its pixels are read.
+    """The layout of a raster, known before its pixels are read.
 
     Attributes
     ----------
     bands : tuple of int
-        The bands of the file that the array has, from 1.
+        The bands of the file that are in the array, from 1.
     names : tuple of str
         Their names; empty if they are not known, or are not distinct.
     shape : tuple of int
@@ -41,13 +41,13 @@ class Layout:
     level : int
         The overview that is read, from 0; -1 for the raster itself.
     transform : rasterio.Affine
-        From columns and rows to coordinates.
+        The transform from columns and rows to coordinates in the CRS.
     crs : Any
         The CRS, or None.
     nodata : float or None
         The value of pixels without data.
     scales, offsets : tuple of float
-        Of each band: value = scale * pixel + offset.
+        Scale and offset of each band: value = scale * pixel + offset.
     is_masked, is_scaled : bool
         Whether pixels without data become NaN, and whether scale and offset are applied.
     rasters : tuple of str
@@ -76,7 +76,7 @@ class Layout:
         return {"scale_factor": self.scales[0], "add_offset": self.offsets[0]}
 
     def coordinates(self) -> dict[str, Any]:
-        """Coordinates of the array: band names or numbers, and centres of pixels, if the raster is not turned."""
+        """Coordinates of the array: band names or numbers and, unless the raster is rotated, pixel centres in the CRS."""
         bands: dict[str, Any] = {"band": list(self.names or self.bands)}
         if self.transform.b or self.transform.d:
             return bands
@@ -89,7 +89,7 @@ class Layout:
 def read_layout(
     source: Path | RangeReader, names: Sequence[str], *, masked: bool, scaled: bool, resolution: float | None
 ) -> Layout:
-    """Read what is known of a raster before its pixels are; see ``open_raster``."""
+    """Read the layout of a raster without its pixels; see ``open_raster``."""
     with opened_raster(source) as dataset:
         level = -1 if resolution is None else _level(dataset, resolution)
         is_masked = masked or scaled

@@ -1,4 +1,4 @@
-"""Web Mercator (EPSG:3857), with longitudes that go on beyond 180 degrees, as maps draw them."""
+"""Web Mercator (EPSG:3857) for unwrapped longitudes, which continue beyond 180 degrees, as on web maps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_LATITUDE = 85.051_128_78
 
 
 def to_mercator(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return longitudes and latitudes (n, 2) in metres; latitudes beyond 85.05 degrees are cut off.
+    """Return longitudes and latitudes in degrees (n, 2) as EPSG:3857 in metres; latitudes are clamped to ±85.05 degrees.
 
     Examples
     --------
@@ -31,5 +31,5 @@ def to_mercator(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def from_mercator(metres: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return points in metres (n, 2) as longitudes and latitudes in degrees."""
+    """Return points in EPSG:3857 in metres (n, 2) as longitudes and latitudes in degrees."""
     return np.stack([np.degrees(metres[:, 0] / RADIUS), np.degrees(np.arctan(np.sinh(metres[:, 1] / RADIUS)))], 1)

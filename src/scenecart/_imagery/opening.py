@@ -1,4 +1,4 @@
-"""Opening of raster files that reads the file itself and nothing that it points to."""
+"""Opens raster files without reading other files or URLs to which they refer."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def opened_raster(source: Path | RangeReader, *, level: int = -1) -> Iterator[An
     Parameters
     ----------
     source
-        A file, or the reader of a remote one.
+        A file, or a reader of the remote file.
     level
         The overview to read, from 0; -1 reads the raster itself.
 
     Raises
     ------
     InvalidRequest
-        If it is not a raster of an allowed format, or points to other files.
+        If the file is not a raster in an allowed format, or refers to other files.
     ScenecartError
         If a remote file cannot be read.
     """
@@ -88,7 +88,7 @@ def _raise_unfetched(where: dict[str, Any]) -> None:
 
 
 def is_usable_transform(matrix: NDArray[np.float64]) -> bool:
-    """Return whether a matrix of three rows places pixels on the Earth, and gives them a size."""
+    """Return whether a 3 × 3 matrix maps pixels to coordinates on the Earth, and gives them a size above 0."""
     size = abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]) if (np.abs(matrix) < _FURTHEST).all() else 0.0
     return bool(size > _SMALLEST**2) and bool((np.hypot(*matrix[:2, :2]) > _SMALLEST).all())
 

@@ -16,7 +16,7 @@ _MAX_PIXELS = 40_000_000
 _SIGNATURES = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "WEBP": b"RIFF"}
 # the fastest method: slower ones save 5 % of the bytes
 _WEBP_METHOD = 0
-# of pictures within a number of bytes, the best first
+# qualities of pictures within a number of bytes, the best first
 _QUALITIES = (80, 70, 60, 50, 40, 30)
 # rows that are encoded first to find the quality, in bands from top to bottom; narrow bands compress less well by a tenth
 _SAMPLE_BANDS, _SAMPLE_ROWS, _SAMPLE_EXCESS = 6, 16, 1.1
@@ -62,7 +62,7 @@ def decode(content: bytes, side: int | None = None) -> Image.Image | None:
 
 
 def unpacked_size(content: bytes, side: int | None = None) -> int:
-    """Return about how many bytes a picture and what is computed of it need while it is decoded and used."""
+    """Return the approximate memory of a picture and its derived arrays while it is decoded and used, in bytes."""
     kind = picture_kind(content)
     with contextlib.suppress(*_DAMAGED):
         if kind is not None:
@@ -115,7 +115,7 @@ def encode_within(pixels: NDArray[np.uint8], most: int) -> bytes:
 
 
 def _likely_quality(pixels: NDArray[np.uint8], most: int) -> int:
-    """Return the place of the quality that probably fits, by a sample of the rows: a whole picture takes ten times as long."""
+    """Return the index of the quality that probably fits, by encoding a sample of the rows, which takes a tenth of the time."""
     height = len(pixels)
     if height <= 2 * _SAMPLE_BANDS * _SAMPLE_ROWS:
         return 0

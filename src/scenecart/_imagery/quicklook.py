@@ -31,7 +31,7 @@ _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
 
 @dataclass
 class _Fetch:
-    """A picture that one thread fetches and others wait for."""
+    """A picture that one thread fetches while others wait for it."""
 
     done: threading.Event = field(default_factory=threading.Event)
     content: bytes | None = None
@@ -63,7 +63,7 @@ class QuicklookStore:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """Begin without requests in a forked process: the threads that run them do not exist there."""
+        """Forget running requests in a forked process, where their threads do not exist."""
         self._lock = threading.Lock()
         self._running: dict[str, _Fetch] = {}
         self._slots = threading.BoundedSemaphore(_MAX_AT_ONCE)
@@ -124,7 +124,7 @@ class QuicklookStore:
         return content if content.startswith(_SIGNATURES) else None
 
     def _keep(self, name: str, content: bytes) -> None:
-        """Write a picture; a full or read-only disk only means that it is requested again."""
+        """Write a picture to disk; on a full or read-only disk, it is only requested again."""
         with contextlib.suppress(InvalidRequest, OSError):
             write_atomic(content, self._path(name), "The quicklook")
             with self._lock:
@@ -159,6 +159,6 @@ class QuicklookStore:
 
 
 def _digest(*parts: str) -> str:
-    """Return a file name for some texts, which may hold any characters."""
+    """Return a file name for strings with any characters."""
     text = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.sha256(text).hexdigest()[:32]

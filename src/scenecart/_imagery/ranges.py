@@ -28,7 +28,7 @@ _MAX_KEPT = 64 * 2**20
 # a sequential read doubles what the next request fetches, up to this many blocks
 _MAX_AHEAD = 16
 _MAX_RUN = 128
-# two runs this close go in one request: a request costs more than the blocks between them
+# two runs this close are fetched in one request, which costs less than another request
 _GAP = 2
 _EXPIRED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.GONE})
 _ATTEMPTS = 3
@@ -78,7 +78,7 @@ class RangeReader:
         Raises
         ------
         DownloadError
-            If the server does not serve ranges of it.
+            If the server does not support range requests for the file.
         ConnectionFailed
             If the server does not answer.
         """
@@ -92,7 +92,7 @@ class RangeReader:
         Raises
         ------
         DownloadError, ConnectionFailed
-            If they cannot be fetched.
+            If the bytes cannot be fetched.
         """
         return self.read_many([(start, count)])[0]
 
@@ -112,8 +112,8 @@ class RangeReader:
     def opening(self) -> dict[str, Any]:
         """Return the arguments of ``rasterio.open`` that read this file.
 
-        What cannot be fetched is read as nothing or as zeros, and the attribute ``error`` of ``opener`` is the reason: rasterio
-        prints tracebacks of errors in its callbacks, and GDAL replaces them by its own.
+        Bytes that cannot be fetched are read as an empty result or as zeros, and the reason is the attribute ``error`` of ``opener``:
+        rasterio prints tracebacks of errors in its callbacks, and GDAL replaces them by its own.
 
         Open, read and close the dataset in one thread: rasterio 1.4 ends the process if another thread closes it.
         """
@@ -121,7 +121,7 @@ class RangeReader:
         return {"fp": f"scenecart-{uuid.uuid4().hex}/{_FILE}", "opener": _Container(self)}
 
     def _missing(self, blocks: set[int]) -> Iterator[tuple[int, int]]:
-        """Yield runs of blocks to fetch, each by its first block and their number."""
+        """Yield runs of blocks to fetch, as the first block and the number of blocks."""
         missing = sorted(block for block in blocks if block not in self._blocks)
         last_block = (self.size - 1) // BLOCK
         while missing:
@@ -219,7 +219,7 @@ _FILE = "raster.tif"
 
 
 class _File(io.RawIOBase):
-    """What GDAL reads: a seekable file, or many ranges at once."""
+    """The interface that GDAL reads: a seekable file, and many ranges at once."""
 
     def __init__(self, reader: RangeReader, container: _Container) -> None:
         self._reader, self._container, self._position = reader, container, 0

@@ -40,7 +40,7 @@ _SAMPLE_SIDE = 1_024
 _COARSER = 1.35
 # from here on pixels are shown as squares, not blurred
 _MAGNIFIED = 3.0
-# pixels decoded for one picture: a file without overviews is read whole for a view of all of it
+# pixels decoded for one picture: a view of all of a file without overviews reads the whole file
 _MAX_DECODED = 120_000_000
 _RADIUS_OF_EARTH = (6_300_000.0, 6_400_000.0)
 _COLOURS = ("red", "green", "blue")
@@ -51,7 +51,7 @@ _LEAST_FILL = 0.01
 
 @dataclass(frozen=True)
 class Legend:
-    """What the colours of a single band mean.
+    """The legend of a single band.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Legend:
 class RasterPicture:
     """A raster that is drawn as a picture; thread-safe.
 
-    It is opened, read and closed for each picture. What is transparent: alpha, masks, nodata, NaN, and everything around it.
+    The raster is opened, read and closed for each picture. Transparent are alpha, masks, nodata, NaN, and pixels outside of it.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class RasterPicture:
     Raises
     ------
     InvalidRequest
-        If it is no raster with a place on the Earth, or has no such bands.
+        If the source is not a georeferenced raster, or does not have these bands.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class RasterPicture:
     bands : tuple of int
         The bands that are drawn.
     legend : Legend or None
-        What the colours mean, if a single band is drawn with the colour scale.
+        The legend, if a single band is drawn with the colour scale.
     """
 
     def __init__(self, source: Path | RangeReader, bands: Any = None, stretch: Any = "auto") -> None:
@@ -139,7 +139,7 @@ class RasterPicture:
         Raises
         ------
         InvalidRequest
-            If it is damaged, or has no overviews and is too large to be read whole.
+            If the file is damaged, or has no overviews and is too large to be read completely.
         ScenecartError
             If a remote file cannot be read.
         """
@@ -163,7 +163,7 @@ class RasterPicture:
         return np.asarray(place.warp(picture, bounds, width, height, smooth=not is_magnified))
 
     def _read(self, level: int, span: NDArray[np.float64], wanted: float) -> tuple[Image.Image, Georeference] | None:
-        """Read a window of an overview, and return it coloured with its place."""
+        """Read a window of an overview, and return it as a picture with its georeference."""
         with opened_raster(self._source, level=level) as dataset:
             factor = np.array([self._size[0] / dataset.width, self._size[1] / dataset.height])
             low = np.maximum(np.floor(span[0] / factor) - 2, 0).astype(int)
@@ -177,7 +177,7 @@ class RasterPicture:
                     code="raster_without_overviews",
                     hint="Zoom in, or convert it to a COG, such as with gdal_translate -of COG.",
                 )
-            # thinned, if there is no overview that is coarse enough
+            # subsampled if no overview is coarse enough
             thin = max(1, int(wanted / float(factor.max()) / _WIDEST))
             shape = (max(1, int(size[1]) // thin), max(1, int(size[0]) // thin))
             window = Window(int(low[0]), int(low[1]), int(size[0]), int(size[1]))
@@ -191,7 +191,7 @@ class RasterPicture:
         return None if place is None else (coloured, place)
 
     def _valid(self, dataset: Any, values: NDArray[Any], window: Window, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
-        """Return where there are data; None if they are everywhere."""
+        """Return a mask of valid pixels; None if all are valid."""
         valid: NDArray[np.bool_] | None = None
         if self._mask == "alpha":
             valid = dataset.read(dataset.count, window=window, out_shape=shape) > 0
@@ -205,7 +205,7 @@ class RasterPicture:
         return None if valid is None or valid.all() else valid
 
     def _coloured(self, values: NDArray[Any], valid: NDArray[np.bool_] | None) -> Image.Image:
-        """Return values as a picture; RGBX instead of RGBA if all are valid, which is warped faster."""
+        """Return values as a picture: RGBX instead of RGBA if all pixels are valid, because it is warped faster."""
         pixels = np.empty((*values.shape[1:], 4), dtype=np.uint8)
         pixels[..., 3] = 255 if valid is None else valid * np.uint8(255)
         if self._table is not None:
@@ -229,7 +229,7 @@ class RasterPicture:
         return np.asarray(np.clip(scaled, 0, 255, out=scaled), dtype=np.uint8)
 
     def _stretch(self, stretch: Any, *, is_8_bit: bool) -> NDArray[np.float64] | None:
-        """Return the values that become black and white for each band; None to take values as they are."""
+        """Return the values that become black and white for each band; None to use values unchanged."""
         if isinstance(stretch, str):
             if stretch not in STRETCHES:
                 raise _stretch_error(stretch)
@@ -245,7 +245,7 @@ class RasterPicture:
         return np.array(pairs)
 
     def _percentiles(self) -> NDArray[np.float64]:
-        """Return the 2nd and the 98th percentile of each band, of a coarse overview: brightness stays when the map moves."""
+        """Return the 2nd and the 98th percentile of each band in a coarse overview, so that brightness is constant on the map."""
         longest = max(self._size)
         level = next(
             (place for place, factor in enumerate(self._factors) if longest / factor <= 2 * _SAMPLE_SIDE), len(self._factors) - 1
@@ -262,7 +262,7 @@ class RasterPicture:
                 masks.append(np.ones(parts[-1].shape[1], dtype=bool) if valid is None else valid.ravel())
         values, valid = np.concatenate(parts, 1), np.concatenate(masks)
         if not self._mask and (values == 0).all(0).mean() > _LEAST_FILL:
-            # fill that the file does not declare
+            # fill that the file does not declare as nodata
             valid &= (values != 0).any(0)
         if not valid.any():
             return np.array([[0.0, 1.0]] * len(self.bands))
@@ -289,7 +289,7 @@ class RasterPicture:
 
 
 def _checked_crs(dataset: Any, name: str) -> str:
-    """Return the CRS of a raster as text that PROJ reads; refuse one that is not of the Earth."""
+    """Return the CRS of a raster as text that PROJ reads; refuse a CRS of another planet."""
     crs = dataset.crs or (dataset.gcps[1] if dataset.gcps[0] else None)
     if crs is None:
         raise InvalidRequest(
@@ -312,7 +312,7 @@ def _checked_crs(dataset: Any, name: str) -> str:
 
 
 def _matrix_of(dataset: Any) -> NDArray[np.float64]:
-    """Return the transform from pixels to the CRS; of ground control points, the one that fits best."""
+    """Return the transform from pixels to the CRS; from ground control points, the best fit."""
     points, _ = dataset.gcps
     transform = from_gcps(points) if points and dataset.transform.is_identity else dataset.transform
     return np.array(transform, dtype=float).reshape(3, 3)
@@ -360,7 +360,7 @@ def _mask_kind(dataset: Any, bands: tuple[int, ...]) -> str:
 
 
 def _colour_table(dataset: Any, bands: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    """Return the colour table of a single band as RGBA; None without one."""
+    """Return the colour table of a single band as RGBA; None if it has none."""
     if (
         len(bands) == _RGB
         or dataset.colorinterp[bands[0] - 1].name != "palette"
@@ -408,7 +408,7 @@ def _stretch_error(stretch: Any) -> InvalidRequest:
 
 
 def _interpolated(colours: Sequence[str]) -> NDArray[np.uint8]:
-    """Return 256 colours between some."""
+    """Return 256 colours interpolated between the given ones."""
     stops = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in colours])
     places = np.linspace(0, 255, len(stops))
     return np.stack([np.interp(np.arange(256), places, stops[:, channel]) for channel in range(3)], 1).round().astype(np.uint8)

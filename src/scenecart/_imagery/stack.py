@@ -1,4 +1,4 @@
-"""Stacks of rasters in time, through odc-stac, with files and remote files opened by scenecart itself."""
+"""Stacks of rasters in time by odc-stac; scenecart opens the files and remote files."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Layer:
     source : pathlib.Path or RangeReader
         The file, or the reader of a remote one.
     band : int
-        The band in it, from 1.
+        The number of the band in the file, from 1.
     fields : Mapping
-        The fields of its asset.
+        The STAC fields of the asset.
     alpha : int or None
         The alpha band of the file, from 1.
     """
@@ -54,7 +54,7 @@ class Layer:
 
     @property
     def pixel(self) -> Mapping[str, Any]:
-        """The item's metadata of the band's pixels: data_type, nodata, scale and offset."""
+        """The pixel metadata of the band in the item: data_type, nodata, scale and offset."""
         for name in ("raster:bands", "bands"):
             bands = self.fields.get(name)
             if isinstance(bands, list) and len(bands) >= self.band and isinstance(bands[self.band - 1], dict):
@@ -112,12 +112,12 @@ class StackOptions:
 
 
 def require_odc() -> None:
-    """Import odc-stac, and rioxarray, with which a stack has ``.rio``.
+    """Import odc-stac, and rioxarray for the accessor ``.rio`` of stacks.
 
     Raises
     ------
     MissingExtra
-        If it is not installed.
+        If one of them is not installed.
     """
     require_rioxarray()
     try:
@@ -134,7 +134,7 @@ def load_stack(items: Sequence[tuple[Mapping[str, Any], Mapping[str, Layer]]], o
     items
         STAC items, each with the same bands by name.
     options
-        Grid, chunks, and how pixels are converted.
+        The grid, chunk sizes, and the conversion of pixels.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def _asset(layer: Layer, layers: dict[str, Layer], pixel: Mapping[str, Any]) -> 
 
 
 def _touches(item: Mapping[str, Any], bbox: tuple[float, float, float, float]) -> bool:
-    """Return whether the bounding boxes of an item and of a stack overlap; an item without one may."""
+    """Return whether the bounding boxes of an item and of a stack overlap; True for an item without one."""
     bounds = item.get("bbox")
     if not isinstance(bounds, list) or len(bounds) not in {4, 6}:
         return True

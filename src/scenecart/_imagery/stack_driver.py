@@ -1,4 +1,4 @@
-"""The driver with which odc-stac reads rasters for a stack: each file is opened by its own format only, remote ones by ranges."""
+"""The driver by which odc-stac reads rasters: each file is opened in an allowed format only, remote files by byte ranges."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _NEAREST, _OTHER = 0.9, 0.05
 
 
 class StackDriver(RioDriver):
-    """odc-stac's own driver, with files that are opened by ``opened_raster``.
+    """A driver for odc-stac that opens files by ``opened_raster``.
 
     Parameters
     ----------
     layers
-        The bands to read, by the URLs that the items have.
+        The bands to read, by the URLs in the items.
     """
 
     def __init__(self, layers: Mapping[str, Layer]) -> None:
@@ -57,7 +57,7 @@ class _Reader:
         dst: Any = None,
         selection: Any = None,  # noqa: ARG002  # odc's signature; a layer has one band
     ) -> Any:
-        """Return where in a grid the band has pixels, and these pixels."""
+        """Return the part of the grid that the band covers, and its pixels."""
         with opened_raster(self._layer.source) as dataset:
             overlap = compute_reproject_roi(rio_geobox(dataset), dst_geobox, ttol=_NEAREST if cfg.nearest else _OTHER)
             level = _overview(dataset.overviews(self._layer.band), overlap.read_shrink) if cfg.use_overviews else -1
@@ -95,6 +95,6 @@ class _Reader:
 
 
 def _overview(factors: list[int], shrink: float) -> int:
-    """Return the coarsest overview that is at least as fine as needed, or -1."""
+    """Return the coarsest overview that is fine enough; -1 for the raster itself."""
     fine = [level for level, factor in enumerate(factors) if factor <= shrink]
     return fine[-1] if fine and shrink > 1 else -1

@@ -1,4 +1,4 @@
-"""The part of a web map that a picture covers, on whole pixels."""
+"""The part of a web map that a picture covers, aligned to whole pixels."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _MAX_PIXELS = 6_000_000
 
 @dataclass(frozen=True)
 class View:
-    """A rectangle of whole pixels of the plane that web maps draw on, which is 256 · 2^zoom pixels wide.
+    """A rectangle of whole pixels in the plane of web maps, which is 256 · 2^zoom pixels wide.
 
-    A picture on whole pixels is drawn without resampling, exactly where its vectors are. Longitudes go on beyond 180 degrees.
+    A picture aligned to whole pixels is drawn without resampling, exactly below its vectors. Longitudes may be beyond 180 degrees.
 
     Attributes
     ----------
     left, top, right, bottom : int
-        Pixels from the north-western corner of the world at this zoom.
+        Distance in pixels from the north-western corner of the world at this zoom.
     zoom : float
         The zoom of the map.
     scale : float
-        Pixels of the screen for each pixel of the map, such as 2 on a high-resolution screen.
+        Screen pixels per map pixel, such as 2 on a high-resolution screen.
     """
 
     left: int
@@ -56,7 +56,7 @@ class View:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of its picture, in pixels."""
+        """Width and height of the picture of this view, in pixels."""
         return max(1, round((self.right - self.left) * self.scale)), max(1, round((self.bottom - self.top) * self.scale))
 
     @property
@@ -72,15 +72,15 @@ class View:
 
     @property
     def degrees(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """The south-western and the north-eastern corner as latitude and longitude, as web maps name them."""
+        """The south-western and the north-eastern corner as (latitude, longitude), the axis order of Leaflet."""
         west, south, east, north = self.mercator
         (left, low), (right, high) = from_mercator(np.array([[west, south], [east, north]])).tolist()
         return (low, left), (high, right)
 
     def within(self, bounds: Bounds) -> tuple[View, float] | None:
-        """Return the part of the view that shows some bounds, and how far it is moved; None if it shows nothing of it.
+        """Return the part of the view that intersects some bounds, and its shift; None if they do not intersect.
 
-        A map shows the world many times, so the bounds may be some worlds further east or west.
+        A web map repeats the world, so the bounds may be shown one or more worlds further east or west.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class View:
         Returns
         -------
         part, shift
-            Subtract ``shift`` (metres) from the eastings of the part to get those of the bounds.
+            Subtract ``shift`` (metres) from the eastings of the part to get eastings of the bounds.
         """
         west, _, east, _ = self.mercator
         world = 2 * HALF_WORLD
