@@ -1,4 +1,4 @@
-"""Areas of interest: one checked geometry in degrees (EPSG:4326), read from any supported format."""
+"""Areas of interest: a validated geometry in degrees (EPSG:4326), read from any supported format."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def as_area(value: Any, *, argument: str = "aoi", layer: str | None = None) -> A
 
 
 def read_with_notices(value: Any, *, argument: str = "aoi", layer: str | None = None) -> tuple[Area, list[ScenecartWarning]]:
-    """Return an area as :func:`as_area` does, and what was assumed as warnings that are not issued."""
+    """Return an area as :func:`as_area` does, and its assumptions as warnings that are returned and not issued."""
     if isinstance(value, Area) and layer is None:
         return value, []
     source = _read(value, argument, layer)
@@ -196,7 +196,7 @@ def read_with_notices(value: Any, *, argument: str = "aoi", layer: str | None = 
 
 
 def drawn_area(shapes: Iterable[BaseGeometry], *, argument: str = "aoi") -> Area:
-    """Return shapes drawn on a map as one area: their edges are what was drawn, in any copy of the world.
+    """Return shapes drawn on a web map as one area. Their edges are kept as drawn, in any copy of the world.
 
     Raises
     ------
@@ -235,7 +235,7 @@ def as_geometry(value: Any, *, argument: str = "intersects", layer: str | None =
 
 
 def _read(value: Any, argument: str, layer: str | None) -> Source:
-    # coordinates that are NaN or overflow are refused by a check of their own
+    # coordinates that are NaN or overflow are refused by a separate check
     with np.errstate(over="ignore", invalid="ignore"):
         try:
             return read_source(value, argument, layer)
@@ -245,7 +245,7 @@ def _read(value: Any, argument: str, layer: str | None) -> Source:
 
 @np.errstate(over="ignore", invalid="ignore")
 def _united(given: list[BaseGeometry], argument: str) -> BaseGeometry:
-    """Return the union of shapes, each checked and placed on the globe for itself."""
+    """Return the union of shapes; each is validated and split at the antimeridian before."""
     shapes = shapely.force_2d(np.array([one for one in given if not one.is_empty], dtype=object))
     if not len(shapes):
         raise _empty(argument)
@@ -270,10 +270,10 @@ def _united(given: list[BaseGeometry], argument: str) -> BaseGeometry:
 
 
 def _check_long_edges(geometry: BaseGeometry, argument: str) -> None:
-    """Refuse a rectangle that can be read in two ways: across the antimeridian, or as the box that its corners make.
+    """Refuse a rectangle that can be read in two ways: as an area across the antimeridian, or as the box between its corners.
 
-    The outer ring of a polygon is counter-clockwise (RFC 7946), so a rectangle that is so as it is written may be the box; and an
-    area across the antimeridian is narrow.
+    The outer ring of a polygon is counter-clockwise (RFC 7946). A rectangle that is counter-clockwise as written may therefore be
+    the box, and an area across the antimeridian is narrow.
     """
     for part in shapely.get_parts(geometry):
         west, _, east, _ = part.bounds

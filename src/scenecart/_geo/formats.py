@@ -49,16 +49,16 @@ _REVERSED_DEGREES = 90.0
 
 @dataclass
 class Source:
-    """What an area is made of.
+    """Geometries that were read for an area.
 
     Attributes
     ----------
     shapes : list of shapely geometry
         In degrees, longitude first, without checks.
     is_collection : bool
-        Whether they are features, among which points and lines may be.
+        Whether they are features of a collection, which may include points and lines.
     notices : list of ScenecartWarning
-        What was assumed.
+        Assumptions that were made while reading.
     """
 
     shapes: list[BaseGeometry] = field(default_factory=list)
@@ -67,12 +67,12 @@ class Source:
 
 
 def read_source(value: Any, argument: str, layer: str | None = None) -> Source:
-    """Read geometries in degrees from any supported form, without checks.
+    """Read geometries in degrees (longitude, latitude) from any supported format, without validation.
 
     Raises
     ------
     InvalidArea
-        If the form is not supported or cannot be read.
+        If the format is not supported or cannot be read.
     """
     if isinstance(value, os.PathLike):
         return _read_file(Path(value), argument, layer)
@@ -272,7 +272,7 @@ def _from_crs(shapes: list[BaseGeometry], crs: str, argument: str) -> list[BaseG
 
 
 def polygons_of(source: Source) -> list[BaseGeometry]:
-    """Return the polygons of features, and note how many points and lines were left out; without any polygon, return all."""
+    """Return the polygons of features, and record how many points and lines were left out; without polygons, return all shapes."""
     if not source.is_collection:
         return source.shapes
     single = [part for one in source.shapes for part in _opened(one)]
@@ -286,7 +286,7 @@ def polygons_of(source: Source) -> list[BaseGeometry]:
 
 
 def _opened(geometry: BaseGeometry) -> list[BaseGeometry]:
-    """Return the geometries of a collection, which may hold collections; any other geometry is itself."""
+    """Return the geometries of a collection and of collections in it; any other geometry is returned unchanged."""
     if geometry.geom_type != "GeometryCollection":
         return [geometry]
     return [inner for part in shapely.get_parts(geometry) for inner in _opened(part)]

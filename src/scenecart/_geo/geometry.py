@@ -39,14 +39,14 @@ _MAX_SIMPLIFICATIONS = 16
 
 @functools.cache
 def _equal_area() -> Transformer:
-    # made when it is needed first: PROJ takes longer than a search
+    # created on first use: loading PROJ takes longer than a search
     return Transformer.from_crs(DEGREES, "+proj=cea +ellps=WGS84", always_xy=True)
 
 
 def why_unusable(footprint: BaseGeometry | None) -> str | None:
     """Return why a geometry cannot be a footprint, or None if it can.
 
-    A geometry across the antimeridian is judged by its two parts.
+    A geometry across the antimeridian is validated after it was split into its two parts.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def why_unusable(footprint: BaseGeometry | None) -> str | None:
 
 
 def reasons_unusable(footprints: np.ndarray[Any, Any]) -> list[str | None]:
-    """Return the same for many footprints: the plain ones in one pass, the others one by one."""
+    """Return :func:`why_unusable` for many footprints: simple ones in one pass, the others one by one."""
     plain = are_plain(footprints).tolist()
     return [None if is_plain else why_unusable(shape) for is_plain, shape in zip(plain, footprints, strict=True)]
 
@@ -90,7 +90,7 @@ def are_plain(footprints: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def polygonal(geometry: BaseGeometry) -> BaseGeometry:
-    """Return the polygons of a geometry, without lines and points that a clip may leave."""
+    """Return the polygons of a geometry, without lines and points that may result from clipping."""
     if geometry.geom_type in POLYGONAL:
         return geometry
     # a collection may hold collections, which get_parts does not open
@@ -99,14 +99,14 @@ def polygonal(geometry: BaseGeometry) -> BaseGeometry:
 
 
 def simplified(geometry: BaseGeometry, most_vertices: int) -> BaseGeometry:
-    """Return a geometry of at most so many vertices that covers another; the same geometry if it has no more."""
+    """Return a geometry with at most this many vertices that covers the given one; unchanged if it has no more vertices."""
     if shapely.get_num_coordinates(geometry) <= most_vertices:
         return geometry
     west, south, east, north = geometry.bounds
     tolerance = 1e-4 * max(east - west, north - south)
     world = box(-180.0, -90.0, 180.0, 90.0)
     for _ in range(_MAX_SIMPLIFICATIONS):
-        # twice the tolerance, since a buffer's round corners are cut a little short
+        # twice the tolerance, because the round corners of a buffer are approximated from inside
         around: BaseGeometry = shapely.buffer(shapely.simplify(geometry, tolerance), 2 * tolerance, quad_segs=2)
         around = polygonal(shapely.intersection(shapely.simplify(around, tolerance / 2), world))
         if shapely.get_num_coordinates(around) <= most_vertices and shapely.covers(around, geometry):
@@ -179,7 +179,7 @@ def each_km2(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def are_finite(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return which geometries have coordinates, all of them finite numbers; bounds leave out what is not a number."""
+    """Return which geometries have coordinates that are all finite; shapely's bounds ignore NaN, so they do not show it."""
     finite = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
     coordinates, owners = shapely.get_coordinates(geometries, return_index=True)
     finite[owners[~np.isfinite(coordinates).all(axis=1)]] = False
@@ -218,7 +218,7 @@ def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, fl
 def geojson(geometry: BaseGeometry) -> dict[str, Any]:
     """Return a two-dimensional geometry as GeoJSON, with outer rings counter-clockwise (RFC 7946).
 
-    An edge of more than 180 degrees of longitude gets points, since some readers take it the short way round.
+    An edge of more than 180 degrees of longitude gets additional points, because some readers interpret it the short way round.
     """
     return geojsons(np.array([geometry], dtype=object))[0]
 
@@ -235,10 +235,10 @@ def geojsons(geometries: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
 
 
 def canonical(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return polygons in one form, so that the same outline is the same geometry however it was written.
+    """Return polygons in a canonical form, so that equal outlines are equal geometries, however they were written.
 
-    2D and rounded to 1e-7 degrees (a centimetre); touching parts united, a single part as a polygon; no repeated corners, and no
-    corner within that distance of the line between its neighbours; rings and parts in a fixed order.
+    The form is 2D, rounded to 1e-7 degrees (a centimetre); touching parts are united, and a single part is a polygon. There are no
+    repeated vertices, and none within that distance of the line between its neighbours. Rings and parts have a fixed order.
     """
     types, counts = shapely.get_type_id(geometries), shapely.get_num_geometries(geometries)
     merged = geometries.copy()

@@ -1,7 +1,7 @@
-"""Polygons on the globe: continuous longitudes, closed over a pole, cut at the antimeridian.
+"""Polygons on the globe: unwrapped longitudes, closed over a pole, split at the antimeridian.
 
-The longitudes of a ring are made continuous first, so that they go beyond 180 where it crosses the antimeridian. A ring that
-goes once around the world encloses a pole and is closed along it. What is outside ±180 is then cut off and moved by 360 degrees.
+The longitudes of a ring are unwrapped first, so that they continue beyond 180 where it crosses the antimeridian. A ring that goes
+once around the world encloses a pole and is closed along it. Parts outside of ±180 are then cut off and shifted by 360 degrees.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GRID_DEGREES = 1e-9
 # GEOS's reason for a valid geometry
 _VALID = "Valid Geometry"
 HALF_TURN, FULL_TURN = 180.0, 360.0
-# a rectangle that is so much taller than wide is no scene
+# a rectangle with more than this ratio of height to width is not a scene
 _SLIVER_DEGREES, _SLIVER_RATIO = 30.0, 20.0
 POLE = 90.0
 LONGEST_EDGE = 90.0
@@ -56,8 +56,8 @@ def is_valid(geometry: BaseGeometry) -> bool:
 def split_at_antimeridian(geometry: BaseGeometry, argument: str = "footprint") -> BaseGeometry:
     """Return the geometry with longitudes in ±180, split into parts if it crosses the antimeridian.
 
-    An edge of more than 180 and less than 360 degrees is taken the short way round, but not that of a rectangle which would be a
-    sliver then. A ring around the world encloses the pole on its smaller side. ``argument`` names the geometry in messages.
+    An edge of more than 180 and less than 360 degrees is interpreted the short way round, unless that makes a rectangle a sliver. A
+    ring around the world encloses the pole on its smaller side. ``argument`` names the geometry in messages.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def split_at_antimeridian(geometry: BaseGeometry, argument: str = "footprint") -
 
 
 def invalid_area(geometry: BaseGeometry, argument: str) -> InvalidArea:
-    """Return the error for an invalid geometry; no width or a crossing outline are the common cases."""
+    """Return the error for an invalid geometry, which mostly has no width or an outline that crosses itself."""
     reason, _, point = explain_validity(geometry).removesuffix("]").partition("[")
     if reason.startswith("Too few points"):
         return zero_size(argument)
@@ -145,7 +145,7 @@ def close_ring(ring: Ring, pole: float | None = None) -> tuple[Ring, bool]:
 
 
 def cut_at_antimeridian(flat: BaseGeometry) -> BaseGeometry:
-    """Return a valid polygon of continuous longitudes within ±180, in parts if it goes beyond."""
+    """Return a valid polygon with unwrapped longitudes as a geometry within ±180, in parts if it extends beyond."""
     west, south, east, north = flat.bounds
     first, last = math.floor((west + HALF_TURN) / FULL_TURN), math.ceil((east - HALF_TURN) / FULL_TURN)
     pieces: list[BaseGeometry] = []
@@ -158,7 +158,7 @@ def cut_at_antimeridian(flat: BaseGeometry) -> BaseGeometry:
         pieces += [part for part in polygons if part.bounds[2] - part.bounds[0] > GRID_DEGREES]
     if len(pieces) == 1:
         return pieces[0]
-    # what goes all around the world has a seam
+    # a polygon all around the world has an edge on both sides of the antimeridian
     is_whole_turn = east - west >= FULL_TURN - GRID_DEGREES
     return shapely.union_all(pieces) if is_whole_turn else shapely.MultiPolygon(list(shapely.get_parts(pieces)))
 
@@ -178,9 +178,9 @@ def _split(polygon: BaseGeometry, argument: str) -> BaseGeometry:
 
 
 def is_nearly_a_band(polygon: BaseGeometry) -> bool:
-    """Return whether a polygon is a rectangle nearly around the world, such as that of a global grid.
+    """Return whether a polygon is a rectangle that extends nearly around the world, such as the extent of a global grid.
 
-    Taken the short way round, it would be a tall sliver at the antimeridian, which no scene or area is.
+    Interpreted the short way round, it would be a tall sliver at the antimeridian, which is not plausible for a scene or an area.
     """
     west, south, east, north = polygon.bounds
     is_tall = north - south >= max(_SLIVER_DEGREES, _SLIVER_RATIO * (FULL_TURN - (east - west)))
@@ -193,7 +193,7 @@ def polygon_of(closed: Sequence[tuple[Ring, bool]], argument: str) -> BaseGeomet
     Raises
     ------
     InvalidArea
-        If it crosses itself.
+        If the polygon crosses itself.
     """
     shell, *holes = [ring for ring, _ in closed]
     if not any(encloses_pole for _, encloses_pole in closed):
@@ -204,7 +204,7 @@ def polygon_of(closed: Sequence[tuple[Ring, bool]], argument: str) -> BaseGeomet
     area, *left_out = [_cut_ring(ring, argument) for ring in (shell, *holes)]
     if not shapely.covers(shapely.buffer(area, GRID_DEGREES), left_out).all():
         raise InvalidArea("has a hole outside its outline.", argument=argument, code="area_invalid", hint=REPAIR_HINT)
-    # the edge along the pole gets points, so that it is read the same way again
+    # the edge along the pole is densified, so that it is interpreted in the same way when it is read again
     return shapely.segmentize(shapely.difference(area, shapely.union_all(left_out)), LONGEST_EDGE)
 
 
@@ -216,7 +216,7 @@ def _cut_ring(ring: Ring, argument: str) -> BaseGeometry:
 
 
 def _moved_into(shell: Ring, hole: Ring) -> Ring:
-    """Return a hole moved by whole turns into the longitudes of its shell, if that is possible."""
+    """Return a hole shifted by multiples of 360 degrees into the longitudes of its shell, if that is possible."""
     low, high = shell[:, 0].min() - GRID_DEGREES, shell[:, 0].max() + GRID_DEGREES
     for turn in (0, -1, 1, -2, 2):
         moved = hole + np.array([turn * FULL_TURN, 0.0])

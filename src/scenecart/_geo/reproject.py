@@ -1,4 +1,4 @@
-"""Reprojection to EPSG:4326: straight edges of a map projection get points where they are curves in degrees."""
+"""Reprojection to EPSG:4326: edges are densified where a straight line in the CRS is a curve in degrees."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MAX_POINTS = 200_000
 
 
 def read_crs(crs: str, argument: str) -> CRS | None:
-    """Return the CRS of a name, or None for longitude and latitude in degrees.
+    """Return the CRS with a name; None for longitude and latitude in degrees.
 
     Raises
     ------
@@ -50,8 +50,8 @@ def read_crs(crs: str, argument: str) -> CRS | None:
 def to_degrees(geometries: list[BaseGeometry], source: CRS, argument: str) -> list[BaseGeometry]:
     """Return geometries in degrees, longitude first.
 
-    The parts of a multi-part polygon of a projected CRS are returned one by one, split at the antimeridian. Whether one of them
-    encloses a pole is seen in its own CRS.
+    The parts of a multi-part polygon in a projected CRS are returned one by one, split at the antimeridian. Whether a part encloses
+    a pole is determined in its own CRS.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def to_degrees(geometries: list[BaseGeometry], source: CRS, argument: str) -> li
 
 
 def not_reprojected(crs: object, argument: str) -> InvalidArea:
-    """Return the error for coordinates that have no place in EPSG:4326."""
+    """Return the error for coordinates that cannot be reprojected to EPSG:4326."""
     return InvalidArea(
         f"cannot be reprojected to EPSG:4326 from {clean_text(str(crs), _MAX_REASON)}.",
         argument=argument,
@@ -94,7 +94,7 @@ def not_reprojected(crs: object, argument: str) -> InvalidArea:
 
 
 def _poles_in(transformer: Transformer) -> dict[float, shapely.Point]:
-    """Return where the poles are in a CRS, by their latitude; a pole at infinity is left out."""
+    """Return the positions of the poles in a CRS, by latitude (90 or -90); a pole at infinity is left out."""
     found = {}
     for pole in (POLE, -POLE):
         x, y = transformer.transform(0.0, pole, direction="INVERSE")
@@ -115,7 +115,7 @@ def _project_polygon(polygon: shapely.Polygon, project: Project, poles: dict[flo
 
 
 def _beside_poles(polygon: shapely.Polygon, poles: dict[float, shapely.Point]) -> shapely.Polygon:
-    """Return a polygon whose outline leaves out a pole that it touches, by a millionth of its size: a pole has no longitude."""
+    """Return a polygon whose outline is moved off a pole that it touches, by a millionth of its size: a pole has no longitude."""
     west, south, east, north = polygon.bounds
     radius = 1e-6 * max(east - west, north - south)
     for point in poles.values():
@@ -125,7 +125,7 @@ def _beside_poles(polygon: shapely.Polygon, poles: dict[float, shapely.Point]) -
 
 
 def _project_ring(ring: Points, project: Project) -> Points:
-    """Return a ring in degrees, with points added until each edge is a straight line in longitude and latitude."""
+    """Return a ring in degrees, densified until each edge is nearly a straight line in longitude and latitude."""
     plane, degrees = ring, project(ring)
     tolerance = max(_TOLERANCE_DEGREES, _TOLERANCE_SHARE * _size(degrees))
     todo = np.ones(len(ring) - 1, dtype=bool)
@@ -154,7 +154,7 @@ def _is_curved(start: Points, middle: Points, end: Points, tolerance: float) -> 
 
 
 def _size(degrees: Points) -> float:
-    """Return about how many degrees of a great circle points span, also around a pole."""
+    """Return the approximate extent of points in degrees of a great circle, also around a pole."""
     lon, lat = np.radians(degrees).T
     xyz = np.column_stack((np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)))
     return float(np.degrees(np.ptp(xyz, axis=0).max()))

@@ -1,4 +1,4 @@
-"""Geometry for plots: longitudes beyond 180, the ratio of degrees east to north, outlines scaled to a picture."""
+"""Geometry for plots: unwrapped longitudes, the aspect ratio of degrees, and outlines scaled to a picture."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def join_at_antimeridian(shape: BaseGeometry) -> BaseGeometry:
     parts = shapely.get_parts(shape)
     west, _, east, _ = shapely.bounds(parts).T
     starts, ends = west <= -_HALF_WORLD, east >= _HALF_WORLD
-    # what goes all around the world has no side
+    # a shape all around the world cannot be moved to one side
     is_western = (starts | (east <= 0)) & ~ends
     return _joined(parts, is_western) if (starts & ~ends).any() and (ends & ~starts).any() else shape
 
@@ -78,11 +78,11 @@ def narrowest_span(spans: np.ndarray[Any, Any]) -> tuple[float, float]:
     >>> narrowest_span(np.array([[177.0, 180.0], [-180.0, -178.0]]))
     (177.0, 182.0)
     """
-    # the widest gap between them, on a world that goes around
+    # the widest gap between the spans, around the world
     order = np.argsort(spans[:, 0], kind="stable")
     west, east = spans[order, 0], np.maximum.accumulate(spans[order, 1])
     gaps = np.append(west[1:], west[0] + _FULL_TURN) - east
-    # from west to east, unless another way round is clearly narrower
+    # from west to east, unless the other way round is clearly narrower
     last = int(np.argmax(gaps - np.append(np.full(len(west) - 1, _ROUNDING), 0.0)))
     if last == len(west) - 1:
         return float(west[0]), float(east[-1])

@@ -1,4 +1,4 @@
-"""Vector files as shapes in their CRS: layers, archives, and only formats that cannot point to another file or address."""
+"""Reads vector files as shapes in their CRS: layers and archives, only in formats that cannot refer to other files or URLs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Layer:
     Attributes
     ----------
     name : str
-        Its name; of a format without layers, the name of the file without its suffix.
+        The name of the layer; for formats without layers, the name of the file without its suffix.
     read : callable
         Returns the layer as a GeoDataFrame, or as the path of a GeoJSON file.
     """
@@ -58,7 +58,7 @@ class Layer:
 
 @contextmanager
 def open_layers(path: Path, argument: str) -> Iterator[list[Layer]]:
-    """Open a file and return its layers with geometry; those of an archive are unpacked meanwhile.
+    """Open a file and return its layers with geometry; files in an archive are unpacked to a temporary folder.
 
     Raises
     ------
@@ -111,9 +111,9 @@ def _layers_of(path: Path, name: str, argument: str) -> list[Layer]:
 
 
 def is_vector_file(path: Path) -> bool:
-    """Return whether a file has the content of its suffix, in a format that can be opened with GDAL.
+    """Return whether the content of a file agrees with its suffix, in a format that may be opened by GDAL.
 
-    GDAL recognizes formats by content, whatever the suffix, and some only name another file or an address, which it then opens.
+    GDAL recognizes formats by their content, whatever the suffix, and some formats only name another file or URL, which GDAL opens.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def _check_content(path: Path, suffix: str, name: str, argument: str) -> None:
 
 
 def _is_kml(content: bytes) -> bool:
-    """Return whether a document is KML, without entities and without the XML that makes GDAL open other files."""
+    """Return whether a document is KML without entities, and without XML elements that make GDAL open other files."""
     if _ENTITIES.search(content) or _REFERENCE.search(content):
         return False
     elements: list[str] = []
@@ -163,7 +163,7 @@ def _is_kml(content: bytes) -> bool:
 
 
 def _check_sidecars(path: Path, name: str, argument: str) -> None:
-    """Refuse a Shapefile whose index is missing, and name every part that is."""
+    """Refuse a Shapefile without its index file; the error names all missing parts."""
     if _sidecar(path, ".shx") is not None:
         return
     missing = [f"{path.stem}{suffix}" for suffix in _SIDECARS[:3] if _sidecar(path, suffix) is None]
@@ -182,7 +182,7 @@ def _sidecar(path: Path, suffix: str) -> Path | None:
 
 
 def _unpacked(path: Path, folder: Path, name: str, argument: str) -> list[Path]:
-    """Unpack the vector files of an archive under safe names, and return those to read."""
+    """Unpack the vector files of an archive under safe names, and return the paths to read."""
     left = _MAX_UNPACKED
     folders: dict[PurePosixPath, Path] = {}
     files: list[Path] = []
@@ -224,7 +224,7 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: Path, most:
     Raises
     ------
     OverflowError
-        If it is larger than the limit, whatever its header states.
+        If the member is larger than the limit, whatever its header states.
     """
     size = 0
     with archive.open(member) as packed, file.open("wb") as unpacked:

@@ -112,7 +112,7 @@ class RangeReader:
     def opening(self) -> dict[str, Any]:
         """Return the arguments of ``rasterio.open`` that read this file.
 
-        Bytes that cannot be fetched are read as an empty result or as zeros, and the reason is the attribute ``error`` of ``opener``:
+        Bytes that cannot be fetched are read as an empty result or as zeros; the attribute ``error`` of ``opener`` is the reason:
         rasterio prints tracebacks of errors in its callbacks, and GDAL replaces them by its own.
 
         Open, read and close the dataset in one thread: rasterio 1.4 ends the process if another thread closes it.

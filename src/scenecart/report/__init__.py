@@ -47,7 +47,7 @@ _WITH_LICENCES = frozenset({".html", ".md", ".pdf", ".xlsx"})
 
 
 def _load(module: str, function: str) -> Any:
-    """Return a function of this package, whose module may need packages of an extra."""
+    """Return a function of a module in this package; the module may need packages of an extra."""
     try:
         return getattr(import_module(f"scenecart.report.{module}"), function)
     except ModuleNotFoundError as error:
@@ -57,12 +57,12 @@ def _load(module: str, function: str) -> Any:
 
 
 def check_suffix(path: str | os.PathLike[str], *, several: bool = False, contact_sheet: bool = False) -> str:
-    """Return the suffix of a path, which is the format of a report or of a comparison of several carts.
+    """Return the suffix of a path, which sets the format of a report or of a comparison.
 
     Raises
     ------
     InvalidRequest
-        If it is not a path, or its suffix is not a supported format, or not one that can have the contact sheet.
+        If the argument is not a path, or its suffix is not a supported format, or not a format with a contact sheet.
     """
     known = sorted(_COMPARISON_FORMATS if several else _FORMATS)
     suffix = as_path(path).suffix.lower()
@@ -99,7 +99,7 @@ def write(  # one keyword for each detail of the author
 ) -> Path:
     """Write a report on a cart, an estimate or an order.
 
-    ``subject.to_report(path, …)`` does the same; its documentation has the parameters, formats and errors.
+    ``subject.to_report(path, …)`` does the same, and documents the parameters, formats and errors.
 
     Raises
     ------
@@ -144,8 +144,9 @@ def compare_report(
 ) -> Path:
     """Write a comparison of several carts, estimates and orders; the suffix of the path sets the format.
 
-    For each it has the service's total, the price per km² (the service's total divided by its km²), captures, dates, cloud cover
-    and km²; the share of the common area that is covered, if all have an area; and which captures are in all or in one only.
+    For each subject, it lists the service's total, the price per km² (the service's total divided by its km²), captures, dates,
+    cloud cover and km²; the share of the common area that is covered, if all have an area; what is owned already, if the captures are
+    marked; and which captures are in all subjects or in only one.
 
     Parameters
     ----------

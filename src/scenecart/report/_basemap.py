@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-# degrees; the outline is accurate to tens of kilometres, so narrower maps would show coasts in the wrong place
+# degrees; the outlines are accurate to tens of kilometres, so narrower maps would show misplaced coasts
 MIN_WIDTH = 8.0
 _HORIZON = math.pi / 2
 _TOLERANCE = 0.004
@@ -30,7 +30,7 @@ def _land() -> BaseGeometry:
 
 
 def land_within(west: float, south: float, east: float, north: float) -> list[BaseGeometry]:
-    """Return the land inside a view in degrees; ``east`` may be beyond 180."""
+    """Return the land polygons inside a view in degrees (EPSG:4326); ``east`` may be beyond 180."""
     return [
         clipped
         for offset in (-360.0, 0.0, 360.0)
@@ -46,7 +46,7 @@ def _shifted(offset: float) -> BaseGeometry:
 
 
 def globe(longitude: float, latitude: float) -> list[BaseGeometry]:
-    """Return the land of the hemisphere around a point in orthographic projection, on a disc of radius 1."""
+    """Return the land polygons of the hemisphere around a point, in orthographic projection on a disc of radius 1."""
     # azimuthal equidistant first, which shows the whole world; clipped at the horizon, then made orthographic
     disc = shapely.Point(0, 0).buffer(_HORIZON, quad_segs=45)
     opposite = shapely.Point((longitude + 360) % 360 - 180, -latitude)
@@ -66,13 +66,13 @@ def globe(longitude: float, latitude: float) -> list[BaseGeometry]:
 
 
 def _on_sphere(ring: BaseGeometry) -> NDArray[np.float64]:
-    """Return a ring in small steps, without the edges along the seam and the pole that a flat map needs."""
+    """Return a densified ring without the edges along the antimeridian and the poles that a flat map needs."""
     xy = shapely.get_coordinates(shapely.segmentize(ring, 1.0))
     return xy[(np.abs(xy[:, 0]) < _SEAM) & (xy[:, 1] > -_POLE)] if xy[:, 1].min() < -_POLE else xy
 
 
 def graticule(longitude: float, latitude: float) -> list[BaseGeometry]:
-    """Return meridians and parallels every 30 degrees, projected as :func:`globe` projects land."""
+    """Return meridians and parallels every 30 degrees, in the projection of :func:`globe`."""
     fine = np.linspace(-180, 180, 145)
     lines = [np.column_stack([np.full(73, float(at)), np.linspace(-90, 90, 73)]) for at in range(-180, 180, 30)]
     lines += [np.column_stack([fine, np.full(len(fine), float(at))]) for at in range(-60, 61, 30)]

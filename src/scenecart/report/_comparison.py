@@ -55,7 +55,7 @@ class ComparedCart:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several carts, and which cart has which capture.
+    """Several carts, and the captures that they have in common or alone.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Comparison:
 
     @property
     def price_note(self) -> str:
-        """Where the figures come from."""
+        """The source of the figures."""
         note = (
             "All amounts are from the service's estimates and orders; scenecart computed none of them. "
             "A$ per km² is the service's total divided by the area charged. Of the area covered, overlaps count once. "
@@ -147,7 +147,7 @@ class Comparison:
     def capture_rows(self, absent: str) -> list[tuple[Any, ...]]:
         """Return a row for each capture: its properties, for each cart ``yes`` or the text for absent, and what is owned.
 
-        What is owned has a column for each cart in :attr:`marked`: the share from 0 to 1, or ``may be``.
+        The owned share has a column for each cart in :attr:`marked`: from 0 to 1, or ``may be``.
         """
         holders = [{line.key for line in side.contents.lines} for side in self.sides]
         owned = [{line.key: line.owned for line in side.contents.lines} for side in self.marked]
@@ -161,7 +161,7 @@ class Comparison:
 
 
 def _owned(share: float | None) -> float | str | None:
-    """Return a share for a table: rounded, ``may be`` if it is not known, and None for a capture that the cart lacks."""
+    """Return a share for a table: rounded, ``may be`` if it is unknown, None for a capture that is not in the cart."""
     return share if share is None else "may be" if math.isnan(share) else round(share, 4)
 
 
@@ -181,7 +181,7 @@ def comparison_of(subjects: Any, title: str | None = None) -> Comparison:
     Raises
     ------
     InvalidRequest
-        If they are fewer than two, too many, or something else.
+        If there are fewer than two subjects, too many, or one is something else.
     """
     named = _named(subjects)
     contents = [contents_of(subject) for _, subject in named]

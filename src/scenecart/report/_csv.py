@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # a cell that begins with one of these is a formula for spreadsheets
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# spreadsheets of countries with a decimal comma begin a cell after each semicolon, inside quotes too
+# in countries with a decimal comma, spreadsheets begin a cell after each semicolon, even inside quotes
 _FORMULA_INSIDE = re.compile(r"([;\t\r\n])(?=[\s\"]*[=+\-@])")
 
 
@@ -32,7 +32,7 @@ def to_csv(contents: Contents) -> bytes:
 
 
 def comparison_to_csv(comparison: Comparison) -> bytes:
-    """Return the captures as CSV: one row each, with columns for each cart: whether it has the capture, and what is owned of it."""
+    """Return one row for each capture, with columns for each cart: whether it has the capture, and the owned share."""
     names = ["id", "host", "collection", "acquired", "cloud", "off_nadir", "gsd"]
     names += [f"in {side.name}" for side in comparison.sides]
     names += [f"owned share in {side.name}" for side in comparison.marked]
@@ -51,7 +51,7 @@ def csv_of(rows: Iterable[Iterable[Any]]) -> bytes:
 def _cell(value: Any) -> Any:
     """Return a value for a cell; an apostrophe keeps spreadsheets from reading a text as a formula.
 
-    It is before the text, and behind a semicolon or a line break in it that a formula would follow.
+    The apostrophe is inserted before the text, and after each semicolon or line break in it that a formula would follow.
     """
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and pd.isna(value)):
         return ""

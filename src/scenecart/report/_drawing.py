@@ -1,4 +1,4 @@
-"""Drawings of reports: lines, areas and words in points from the lower left corner, as SVG or on a page of a PDF.
+"""Drawings of reports: lines, areas and text, in points from the lower left corner, as SVG or on a PDF page.
 
 Importing matplotlib takes longer than the rest of a first report, and its figures would have to be converted to PDF pages.
 """
@@ -26,7 +26,7 @@ _TO_BASELINE = 0.36
 
 @dataclass(frozen=True)
 class Pen:
-    """How shapes are drawn: colours as ``#rrggbb``, None for none; the width of lines in points."""
+    """The style of shapes: colours as ``#rrggbb`` or None, and the line width in points."""
 
     fill: str | None = None
     stroke: str | None = None
@@ -36,7 +36,7 @@ class Pen:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines or, if closed, rings that are filled together; each has corners of shape (n, 2). Only what is in the frame is seen."""
+    """Lines or, if closed, rings that are filled together, as arrays of shape (n, 2); they are clipped to the frame."""
 
     parts: Sequence[NDArray[np.float64]]
     pen: Pen
@@ -55,7 +55,7 @@ class Disc:
 
 @dataclass(frozen=True)
 class TextLine:
-    """A line of text, vertically centred on a point; a label stands out from what is below it."""
+    """A line of text, vertically centred on a point; a label has a halo, to be legible above lines."""
 
     x: float
     y: float
@@ -67,13 +67,13 @@ class TextLine:
 
     @property
     def baseline(self) -> float:
-        """Where the letters stand."""
+        """The position of the baseline, in points."""
         return self.y - _TO_BASELINE * self.size
 
 
 @dataclass
 class Drawing:
-    """A drawing of a size in points, and the frame that cuts lines off: left, bottom, right, top."""
+    """A drawing with its size in points, and the frame to which lines are clipped: left, bottom, right, top."""
 
     width: float
     height: float
@@ -82,7 +82,7 @@ class Drawing:
     items: list[Lines | Disc | TextLine] = field(default_factory=list)
 
     def add(self, *items: Lines | Disc | TextLine) -> None:
-        """Draw above what is there."""
+        """Add items above the existing ones."""
         self.items += items
 
 
@@ -110,7 +110,7 @@ def ticks(low: float, high: float, most: int = 5) -> tuple[list[float], int]:
 
 
 def to_svg(drawing: Drawing, salt: str) -> Markup:
-    """Return an SVG element whose id is made from the salt: equal drawings give equal text, in which the page sets the font."""
+    """Return an SVG element; equal drawings and salts give equal text, and the page sets the font."""
     width, height = drawing.width, drawing.height
     left, bottom, right, top = drawing.frame
     frame = f"frame-{hashlib.sha256(salt.encode()).hexdigest()[:10]}"

@@ -87,7 +87,7 @@ def check_captures_suffix(path: str | os.PathLike[str]) -> str:
     Raises
     ------
     InvalidRequest
-        If it is not a path, or its suffix is not a supported format.
+        If the argument is not a path, or its suffix is not a supported format.
     """
     suffix = as_path(path).suffix.lower()
     if suffix not in _FORMATS:
@@ -151,7 +151,7 @@ def _to_gpkg(captures: gpd.GeoDataFrame) -> bytes:
 
 
 def _as_table(captures: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return captures as a table without nested values: these are JSON text, and footprints are WKT."""
+    """Return captures as a flat table: nested values are JSON text, and footprints are WKT."""
     shapes = captures.geometry.to_wkt()
     frame = pd.DataFrame(with_text(captures, nested_columns(captures)))
     labels = frame.index
@@ -166,7 +166,7 @@ def _as_table(captures: gpd.GeoDataFrame) -> pd.DataFrame:
 
 
 def _cell(value: Any, name: str, cut: dict[str, None]) -> Any:
-    """Return a value for a workbook: None, a number, a time or a text; numbers that a cell would round are text."""
+    """Return a value for a workbook: None, a number, a time or text; numbers that a cell would round become text."""
     if is_missing(value):
         return None
     if isinstance(value, bool | np.bool_):
@@ -196,7 +196,7 @@ def _clean(text: str) -> str:
 
 
 def _names_in_gpkg(names: list[str]) -> list[str]:
-    """Return names that differ in more than the case of letters, and are not that of the row number."""
+    """Return column names that are unique without regard to case, and differ from the name of the row number."""
     taken, found, renamed = {"fid", "geom"}, [], 0
     for name in names:
         new, number = _clean(name).replace("\0", "\ufffd") or "_", 2

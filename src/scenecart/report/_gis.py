@@ -1,4 +1,4 @@
-"""Reports as layers for GIS: GeoJSON, GeoParquet and GeoPackage."""
+"""Reports as GIS layers: GeoJSON, GeoParquet and GeoPackage."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def to_parquet(contents: Contents) -> bytes:
 
 
 def to_gpkg(contents: Contents) -> bytes:
-    """Return a GeoPackage of the layers ``captures`` and, if there are any, ``groups`` and ``area``."""
+    """Return a GeoPackage with the layers ``captures`` and, if they exist, ``groups`` and ``area``."""
     frame = to_frame(contents)
     layers = {"captures": frame}
     if contents.groups and len(contents.clipped):

@@ -1,4 +1,4 @@
-"""The logo of whoever sends a report: checked, made smaller and encoded again, so that no other content of a file is embedded."""
+"""The sender's logo in a report: validated, reduced and encoded again, so that no other content of the file is embedded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_logo(path: str | os.PathLike[str]) -> bytes:
     Raises
     ------
     InvalidRequest
-        If the file cannot be read, or is no PNG, JPEG or WEBP.
+        If the file cannot be read, or is not PNG, JPEG or WEBP.
     """
     file = as_path(path, "logo").expanduser()
     try:

@@ -30,7 +30,7 @@ _LEFT, _BELOW, _EDGE = 48.0, 18.0, 8.0
 _MARGIN = 0.08
 _MAX_LABELS = 60
 _FONT_SIZE, _TICK_SIZE = 8.0, 7.5
-# of the radius of the globe, so that its line is not cut
+# share of the globe's radius, so that its outline is not clipped
 _GLOBE_ROOM = 1.02
 
 
@@ -66,7 +66,7 @@ class Scene:
 
 
 def scene_of(contents: Contents, tallest: float = _MAX_RATIO) -> Scene | None:
-    """Return the scene of a report, of at most this ratio of height to width; None if no footprint is known."""
+    """Return the scene of a report with at most this ratio of height to width; None if no footprint is known."""
     known = [(full, part) for full, part in zip(contents.footprints, contents.clipped, strict=True) if full is not None]
     if not known:
         return None
@@ -86,7 +86,7 @@ def scene_of(contents: Contents, tallest: float = _MAX_RATIO) -> Scene | None:
 
 
 def flattened(contents: Contents, scene: Scene, width: float, by: float) -> Scene | None:
-    """Return the scene in a map that is so many points lower; None if that is too flat."""
+    """Return the scene for a map that is this many points lower; None if the map would be too flat."""
     tallest = scene.ratio - by / (width - _LEFT - _EDGE)
     return scene_of(contents, tallest) if tallest >= _MIN_RATIO else None
 
@@ -128,7 +128,7 @@ def labels_of(scene: Scene, wide: float, high: float) -> list[Label]:
 
 
 def draw_globe(scene: Scene, width: float) -> Drawing:
-    """Draw the hemisphere around the scene, ``width`` points wide and high, with the place marked."""
+    """Draw the hemisphere around the scene, ``width`` points wide and high, and mark the location of the scene."""
     middle, radius = width / 2, width / 2 / _GLOBE_ROOM
     drawing = Drawing(width, width, (0.0, 0.0, width, width), "Where it is on the globe")
     lines = [shapely.get_coordinates(line) * radius + middle for line in graticule(*scene.center)]
@@ -165,7 +165,7 @@ def _view(
 
 
 def _rings_of(shapes: Iterable[BaseGeometry]) -> list[NDArray[np.float64]]:
-    """Return the corners of the rings of all polygons, each without the last, which is the first."""
+    """Return the vertices of the rings of all polygons, without the closing vertex."""
     parts = shapely.get_parts(np.array([*shapes], dtype=object))
     rings = shapely.get_rings(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])
     points, ring_of = shapely.get_coordinates(rings, return_index=True)
@@ -180,7 +180,7 @@ def _widened(low: float, high: float, factor: float) -> tuple[float, float]:
 def _grid(
     view: tuple[float, float, float, float], placed: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> list[Lines | TextLine]:
-    """Return lines at round degrees, and the degrees at the left and below."""
+    """Return grid lines at round degrees, and their labels at the left and bottom edges."""
     west, south, east, north = view
     longitudes, x_decimals = ticks(west, east)
     latitudes, y_decimals = ticks(south, north, 6)

@@ -1,4 +1,4 @@
-"""Labels of a map: numbers that would overlap are merged into one label."""
+"""Labels of a map: overlapping numbers are merged into one label."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def to_markdown(contents: Contents) -> bytes:
-    """Return the report as Markdown in which no text of the service is markup."""
+    """Return the report as Markdown; text from the service is escaped."""
     has_prices = contents.kind != "cart"
     lines = [f"# {escaped(contents.title)}", "", _total(contents), ""]
     lines += [f"- {name}: {escaped(value)}" for name, value in contents.facts]
@@ -59,7 +59,7 @@ def markdown_table(titles: Sequence[str], sides: str, rows: Iterable[Sequence[st
 
 
 def comparison_to_markdown(comparison: Comparison) -> bytes:
-    """Return the comparison as Markdown in which no text of the service is markup."""
+    """Return the comparison as Markdown; text from the service is escaped."""
     names = [escaped(side.name) for side in comparison.sides]
     rows = [[name, *(escaped(format_value(value, style)) for value in values)] for name, style, values in comparison.rows()]
     lines = [f"# {escaped(comparison.title)}", "", *markdown_table(("", *names), f"l{'r' * len(names)}", rows)]
@@ -75,7 +75,7 @@ def comparison_to_markdown(comparison: Comparison) -> bytes:
 
 
 def escaped(text: str) -> str:
-    """Return text escaped for Markdown, in tables too."""
+    """Return text escaped for Markdown, including tables."""
     text = text.replace("\\", "\\\\").replace("\n", " ")
     for mark in "`*_{}[]<>#|~$":
         text = text.replace(mark, f"\\{mark}")

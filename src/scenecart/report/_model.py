@@ -58,17 +58,17 @@ class CaptureLine:
     Attributes
     ----------
     number : int
-        Its number in the report, from 1.
+        The number of the capture in the report, from 1.
     acquired : datetime or None
         Acquisition time, UTC.
     cloud, off_nadir, gsd : float or None
-        Cloud cover in percent, angle in degrees, resolution in metres.
+        Cloud cover in percent, off-nadir angle in degrees, ground sample distance in metres.
     group : int or None
         The number of its price group, from 1.
     error : str or None
-        Why it has no price.
+        Why the capture has no price.
     owned : float or None
-        The share of its area that is owned already, 0 to 1; NaN if it may be owned, and None if the cart was not marked.
+        The share of the capture's area that is owned already, 0 to 1; NaN if it may be owned, None if the cart was not marked.
     key : tuple of str
         Host and id as the service names them, to fetch its quicklook and to compare carts; never displayed.
     """
@@ -94,14 +94,14 @@ class CaptureLine:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything in a report, in the order of the report.
+    """The contents of a report, in the order of the report.
 
     Attributes
     ----------
     kind : str
         ``"quote"``, ``"order"`` or ``"cart"``.
     time : datetime or None
-        When it was priced or placed; None for a cart.
+        When the subject was priced or placed, UTC; None for a cart.
     area_km2 : float or None
         The area that the captures cover together, in km², overlaps counted once; what is charged is :attr:`charged_km2`.
     price_note : str
@@ -111,7 +111,7 @@ class Contents:
     facts : tuple of (str, str)
         Labels and values below the title.
     order_facts : tuple of (str, str)
-        Those about an order.
+        Labels and values about the order, if there is one.
     owned : str
         How many captures were marked as owned already, or that owned areas are left out; empty if neither.
     fetch_thumbnail : callable or None
@@ -121,17 +121,17 @@ class Contents:
     licences : tuple of Licence
         The licences of the hosts of a quote or an order, as far as the service states them.
     logo : bytes or None
-        The logo of whoever sends the report, PNG.
+        The logo of the sender, PNG.
     thumbnails : tuple of bytes or None
         A small JPEG of each capture, if there is one; empty if none were requested.
     missing_thumbnails : int
         How many quicklooks could not be fetched.
     thumbnail_metres : tuple of float or None
-        The width of the area that each of them shows, in metres; None for those that are not cut to the area.
+        The width that each thumbnail shows, in metres; None for thumbnails that are not cut to the area.
     pictures : tuple of AreaPicture
         The contact sheet; empty if none was requested.
     wanted_pictures : int
-        How many captures it should show.
+        How many captures the contact sheet should show.
     """
 
     kind: str
@@ -179,13 +179,13 @@ class Contents:
 
     @property
     def charged_km2(self) -> float | None:
-        """The km² of all price groups, as the service measured them; None if it does not say, or nothing was priced."""
+        """The charged area of all price groups in km², as the service states it; None if it does not, or nothing was priced."""
         sizes = [group.aoi_km2 for group in self.groups if group.aoi_km2 is not None]
         return sum(sizes) if sizes and len(sizes) == len(self.groups) else None
 
     @property
     def subtitle(self) -> str:
-        """The hosts, and when it was priced or placed."""
+        """The hosts, and when the subject was priced or placed."""
         when = "" if self.time is None else f" {self.time:%Y-%m-%d %H:%M} UTC"
         verb = {"quote": "priced", "order": "placed", "cart": "not priced"}[self.kind]
         hosts = ", ".join(self.hosts[:_MAX_HOSTS]) + (" and others" if len(self.hosts) > _MAX_HOSTS else "")
@@ -200,7 +200,7 @@ class Contents:
 
     @property
     def credits_text(self) -> str:
-        """The total in credits, and how many captures it is for, if that is not all of them."""
+        """The total in credits, and the number of captures in it unless all are."""
         priced = len(self.lines) - len(self.unpriced)
         of_some = f" for {priced:,} of {pluralize(len(self.lines), 'capture')}" if self.unpriced else ""
         return f"{self.total_credits:,} credits{of_some}"
@@ -225,7 +225,7 @@ class Contents:
 
     @property
     def captions(self) -> list[tuple[ScaleBar | None, str]]:
-        """What is below each quicklook: its scale bar, if it is cut to the area, and the day of the capture."""
+        """The caption of each quicklook: its scale bar, if it is cut to the area, and the day of the capture."""
         return [
             (None if metres is None else scale_bar(metres), "" if line.acquired is None else f"{line.acquired:%Y-%m-%d}")
             for line, metres in zip(self.lines, self.thumbnail_metres or [None] * len(self.lines), strict=True)
@@ -243,7 +243,7 @@ class Contents:
 
     @property
     def price_lines(self) -> list[PriceLine]:
-        """What each price group consists of, in the order of the captures."""
+        """The contents of each price group, in the order of the captures."""
         return price_lines(self.groups, {line.key[1]: line.acquired for line in self.lines})
 
     @property
@@ -263,7 +263,7 @@ class Contents:
 
 
 def safe_text(value: Any, limit: int) -> str:
-    """Return text from the service as one line, with signed URLs cut before their signature."""
+    """Return text from the service as one line, and signed URLs without their signature."""
     return without_signatures(clean_text(value, limit)).strip()
 
 
@@ -274,7 +274,7 @@ def contents_of(subject: Any, title: str | None = None) -> Contents:  # noqa: AR
     Raises
     ------
     InvalidRequest
-        If it is something else.
+        If the subject is something else.
     """
     raise InvalidRequest(
         f"must be a Cart, Estimate or Order, got {type(subject).__name__}.",
@@ -395,13 +395,13 @@ def _receipt(order: Order) -> list[tuple[str, str]]:
 
 
 def with_author_details(contents: Contents, details: Mapping[str, str | None]) -> Contents:
-    """Return a report with the details of its author: who made it, for whom, its reference, how long it is valid, and notes."""
+    """Return the contents with details from the author: who made it, for whom, a reference, how long it is valid, and notes."""
     facts = tuple((name, safe_text(value, 2_000)) for name, value in details.items() if value)
     return replace(contents, facts=(*facts, *contents.facts), order_facts=(*facts, *contents.order_facts))
 
 
 def with_licences(contents: Contents) -> Contents:
-    """Return a report with the licences of its hosts, as far as the service lists them."""
+    """Return the contents with the licences of their hosts, as far as the service lists them."""
     hosts = {host for line in contents.lines for host, _ in [line.key] if host}
     return contents if contents.licences_of is None else replace(contents, licences=tuple(contents.licences_of(hosts)))
 
@@ -490,7 +490,7 @@ def _hosts(frame: gpd.GeoDataFrame) -> tuple[str, ...]:
 
 
 def _at(address: str) -> str:
-    """Return " at <host>" for a URL, without user and path; empty if the URL cannot be parsed."""
+    """Return ``" at <host>"`` for a URL, without user and path; empty if the URL cannot be parsed."""
     try:
         host = urlsplit(address).hostname
     except ValueError:

@@ -23,7 +23,7 @@ _FOOT = 30.0
 
 
 class Pages(Canvas):  # type: ignore[misc]  # reportlab ships no types
-    """A canvas that numbers its pages "1 of 3" and takes its time stamp from the contents."""
+    """A canvas with page numbers such as "1 of 3", and with the time stamp of the contents."""
 
     margin = 45.0
 
@@ -34,7 +34,7 @@ class Pages(Canvas):  # type: ignore[misc]  # reportlab ships no types
         self._pages: list[dict[str, Any]] = []
 
     def showPage(self) -> None:  # noqa: N802  # named by reportlab
-        """Keep the page until the number of pages is known."""
+        """Store the page until the number of pages is known."""
         self._pages.append(dict(self.__dict__))
         self._startPage()
 
@@ -97,7 +97,7 @@ def _draw_lines(canvas: Canvas, lines: Lines, frame: tuple[float, float, float, 
 
 
 def _set_pen(canvas: Canvas, pen: Pen) -> dict[str, int]:
-    """Use a pen, and return whether it strokes and fills."""
+    """Set the colours and line width of a pen, and return whether it strokes and whether it fills."""
     if pen.stroke:
         canvas.setLineWidth(pen.width)
         canvas.setLineJoin(1)

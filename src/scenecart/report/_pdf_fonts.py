@@ -1,4 +1,4 @@
-"""Fonts of PDF reports: those of matplotlib, and fonts of this computer for scripts that they lack."""
+"""Fonts of PDF reports: those of matplotlib, and fonts of this computer for other scripts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FILES = {PLAIN: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf", MONO: "DejaVuSan
 _LAST_BMP = 0xFFFF
 _RTL_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 _RIGHT_TO_LEFT = re.compile(f"[{_RTL_LETTERS}](?:[{_RTL_LETTERS} ]*[{_RTL_LETTERS}])?")
-# scripts whose letters take their form and place from their neighbours
+# scripts in which the form and position of letters depend on their neighbours
 _SHAPED = re.compile("[\u0600-\u08ff\ufb50-\ufdff\ufe70-\ufefc\u0900-\u0dff\u0e00-\u109f\u1780-\u18af]")
 _OTHER_STYLES = re.compile(r"bold|italic|oblique|light|thin|black|medium|heavy|condensed|mono|emoji", re.IGNORECASE)
 
@@ -51,12 +51,12 @@ def register_fonts() -> frozenset[int]:
 
 
 def is_shaped(text: str) -> bool:
-    """Return whether text has letters that are joined, or placed by their neighbours."""
+    """Return whether text has letters whose form or position depends on their neighbours."""
     return _SHAPED.search(text) is not None
 
 
 def is_drawn_as_is(text: str) -> bool:
-    """Return whether text needs no other font, no other order, and is not changed by a paragraph."""
+    """Return whether text needs no other font, no reordering, and is not changed by a paragraph."""
     is_known = register_fonts().issuperset(map(ord, text))
     return is_known and _RIGHT_TO_LEFT.search(text) is None and " ".join(text.split()) == text
 
@@ -67,7 +67,7 @@ def has_font(letter: str) -> bool:
 
 
 def writable(text: str) -> str:
-    """Return text with characters that the own fonts lack written as their code points, so that different names stay different."""
+    """Return text in which characters without a font are replaced by their code points, so that different names stay different."""
     known = register_fonts()
     # reportlab draws in visual order, so runs written right to left are reversed
     visual = _RIGHT_TO_LEFT.sub(lambda run: run[0][::-1], text)
@@ -75,7 +75,7 @@ def writable(text: str) -> str:
 
 
 def markup(text: str) -> str:
-    """Return text as markup of reportlab's, each character in a font that has it. Text is never markup."""
+    """Return text as reportlab markup, each character in a font that has it. Markup in the text is escaped."""
     return "".join(escape(part) if font is None else f'<font name="{font}">{escape(part)}</font>' for font, part in _runs(text))
 
 
@@ -87,7 +87,7 @@ def width_of(text: str, font: str, size: float) -> float:
 
 
 def warn_of_missing_letters(texts: Iterable[str]) -> None:
-    """Warn of letters that no font has, which a reader of the PDF sees as code points."""
+    """Warn of letters without a font, which are code points in the PDF."""
     missing = {letter: text for text in texts for letter in text if letter.isalpha() and not has_font(letter)}
     if missing:
         scripts = sorted({_script(letter) for letter in missing})
@@ -155,7 +155,7 @@ def _register(path: str) -> str | None:
 
 @cache
 def _candidates(folders: str) -> tuple[str, ...]:
-    """Return the font files in own folders, then those of the computer; upright fonts without serifs come first."""
+    """Return the font files in the user's folders, then those of the system; upright sans-serif fonts come first."""
     given = [folder for folder in folders.split(os.pathsep) if folder]
     own = font_manager.findSystemFonts(given) if given else []
     rest = [path for path in font_manager.findSystemFonts() if not _OTHER_STYLES.search(Path(path).name)]

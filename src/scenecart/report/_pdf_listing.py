@@ -1,7 +1,7 @@
-"""Long tables of PDF reports: rows that stay on one page, below titles that each page repeats.
+"""Long tables of PDF reports: no row is split between pages, and each page repeats the titles.
 
-Tables of reportlab's lay out all remaining rows again on each page. Here each row is laid out once, and text that fits its column,
-as nearly all does, is drawn as it is.
+The tables of reportlab lay out all remaining rows again on each page. Here each row is laid out once, and text that fits its
+column, as most text does, is drawn without a paragraph.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TOTAL = ParagraphStyle("total", parent=_FIGURE, fontName=BOLD)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text of a cell, which wraps; ``more`` are lines below it, each with a colour."""
+    """The text of a cell, which is wrapped; ``more`` are lines below it, each with a colour."""
 
     text: str
     style: ParagraphStyle = BODY
@@ -124,7 +124,7 @@ def _row(
 
 
 def _cell(cell: str | Text | Flowable, column: _Column, style: ParagraphStyle) -> tuple[float, list[_Piece]]:
-    """Return the height of a cell and what is drawn in it."""
+    """Return the height of a cell and the pieces to draw in it."""
     room = column.right - column.left
     if isinstance(cell, str):
         left = column.right - width_of(cell, style.fontName, style.fontSize) if column.is_right else column.left
@@ -142,7 +142,7 @@ _color = cache(HexColor)
 
 
 def _lines(cell: Text, column: _Column, room: float) -> list[_Piece]:
-    """Return the lines of a text as paragraphs place them; none if one of them needs to wrap, or other fonts."""
+    """Return the lines of a text at the positions of a paragraph; none if a line must be wrapped or needs other fonts."""
     style, found = cell.style, []
     for place, (line, color) in enumerate([(cell.text, style.textColor), *((line, _color(color)) for line, color in cell.more)]):
         if not is_drawn_as_is(line):
@@ -156,7 +156,7 @@ def _lines(cell: Text, column: _Column, room: float) -> list[_Piece]:
 
 
 class _Listing(Flowable):  # type: ignore[misc]  # reportlab ships no types
-    """The rows of a table from one place to another, below the titles."""
+    """A range of rows of a table, below the titles."""
 
     def __init__(self, table: _Table, first: int, end: int) -> None:
         super().__init__()
@@ -168,10 +168,10 @@ class _Listing(Flowable):  # type: ignore[misc]  # reportlab ships no types
         return self.width, self.height
 
     def split(self, _: float, height: float) -> list[Flowable]:
-        """Return what has room, and the rest; nothing if no row has room."""
+        """Return the rows that fit, and the rest; nothing if no row fits."""
         table = self._table
         end = bisect_right(table.edges, table.edges[self._first] + height - table.titles.height) - 1
-        # the total is not parted from the row above it
+        # the total is kept on the same page as the row above it
         end = min(end, len(table.rows) - 2 if table.has_total else self._end)
         return [_Listing(table, self._first, end), _Listing(table, end, self._end)] if end > self._first else []
 
@@ -198,7 +198,7 @@ class _Listing(Flowable):  # type: ignore[misc]  # reportlab ships no types
 
 
 def _draw_row(canvas: Canvas, row: _Row, upper: float) -> None:
-    """Draw what is in a row, in the order in which it is read and copied."""
+    """Draw the cells of a row in reading order, in which text is also copied from the PDF."""
     text, style, color = None, None, None
     for top, pieces in row.cells:
         for piece in pieces:

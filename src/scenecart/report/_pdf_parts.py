@@ -64,7 +64,7 @@ AMOUNT, NO_AMOUNT = _style(19, font=BOLD, leading=23, right=True), _style(17, co
 
 
 def words(text: str, style: ParagraphStyle = BODY, *more: tuple[str, str]) -> Paragraph:
-    """Return text that wraps; ``more`` are lines below it, each with a colour. Text is never markup."""
+    """Return text that is wrapped; ``more`` are lines below it, each with a colour. Markup in the text is escaped."""
     lines = [markup(text), *(f'<font color="{color}">{markup(line)}</font>' for line, color in more)]
     is_joined = any(is_shaped(line) for line in (text, *(line for line, _ in more)))
     return Paragraph("<br/>".join(lines), _shaped(style) if is_joined else style)
@@ -72,7 +72,7 @@ def words(text: str, style: ParagraphStyle = BODY, *more: tuple[str, str]) -> Pa
 
 @cache
 def _shaped(style: ParagraphStyle) -> ParagraphStyle:
-    """Return a style whose letters are joined and placed as their script wants."""
+    """Return a style that shapes letters as their script requires."""
     return ParagraphStyle(f"{style.name} shaped", parent=style, shaping=1)
 
 
@@ -101,7 +101,7 @@ def document(parts: Sequence[Flowable], *, title: str, stamp: datetime, foot: st
 
 
 def overflow(parts: Sequence[Flowable]) -> float:
-    """Return by how many points the parts exceed one page; a rough figure if they need many pages."""
+    """Return by how many points the parts exceed one page; an approximation if they need many pages."""
     return sum(_height(part) for part in parts if not isinstance(part, CondPageBreak)) - _HEIGHT
 
 
@@ -139,7 +139,7 @@ def facts(pairs: Sequence[tuple[str, str]]) -> Flowable:
 
 
 def _widths(pairs: Sequence[tuple[str, str]]) -> list[float]:
-    """Return the widths of four columns that break no word, since a broken id loses a hyphen when it is copied."""
+    """Return the widths of four columns without breaking words: an id that is broken at a hyphen loses it when copied."""
 
     def length(text: str, style: ParagraphStyle) -> float:
         return width_of(text, style.fontName, style.fontSize) + _GUTTER

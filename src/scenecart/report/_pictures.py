@@ -1,4 +1,4 @@
-"""Contact sheet of a report: what was chosen or delivered, cut to the area, with a scale bar and a date."""
+"""Contact sheet of a report: quicklooks or delivered imagery cut to the area, with scale bar and date."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class AreaPicture:
     number : int
         The number of its capture in the report, from 1.
     label : str
-        When it was taken; its id if that is not known.
+        The acquisition time; the id if the time is unknown.
     note : str
-        How certain its place is, or that it is delivered imagery; empty if the catalog states its place.
+        A note on the georeference, or that it is delivered imagery; empty if the catalog states the georeference.
     content : bytes
         JPEG, square, north up.
     """
@@ -57,7 +57,7 @@ def with_pictures(contents: Contents, subject: Any) -> Contents:
     """Return the contents with a contact sheet; captures without a picture are only counted."""
     shown = contents.lines[:MOST_PICTURES]
     rows, delivered = rows_of(subject, MOST_PICTURES), _delivered(subject)
-    # a delivery ends where the area does
+    # delivered imagery ends at the edge of the area
     view = view_of(contents, margin=0.0) if all(line.key[1] in delivered for line in shown) else view_of(contents)
     fetch = contents.fetch_thumbnail
 
@@ -107,7 +107,7 @@ def _from_quicklook(
 
 
 def _finished(picture: Image.Image, view: AreaView) -> bytes:
-    """Return a picture on paper with the outline of the area and a scale bar, as JPEG."""
+    """Return a picture on a white background with the outline of the area and a scale bar, as JPEG."""
     whole = Image.new("RGB", picture.size, _PAPER)
     outlined = view.outlined(picture)
     whole.paste(outlined, mask=outlined.getchannel("A"))
@@ -118,7 +118,7 @@ def _finished(picture: Image.Image, view: AreaView) -> bytes:
 
 
 def _framed(picture: Image.Image) -> Image.Image:
-    """Return a picture with a fine line around it: clouds at its edge are as white as paper."""
+    """Return a picture with a thin frame, because clouds at its edge are as white as the page."""
     drawn = picture.copy()
     ImageDraw.Draw(drawn, "RGBA").rectangle((0, 0, drawn.width - 1, drawn.height - 1), outline=_FRAME)
     return drawn

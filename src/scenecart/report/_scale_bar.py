@@ -1,4 +1,4 @@
-"""Scale bars of pictures: round lengths that anybody can compare with."""
+"""Scale bars of pictures, with round lengths."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class ScaleBar:
     Attributes
     ----------
     share : float
-        Its length as a share of the width of the picture.
+        The length of the bar as a share of the width of the picture.
     text : str
-        Its length on the ground.
+        The ground distance of the bar, with its unit.
     """
 
     share: float
@@ -27,7 +27,7 @@ class ScaleBar:
 
 
 def scale_bar(metres: float) -> ScaleBar:
-    """Return the scale bar of a picture that shows so many metres from left to right: 1, 2 or 5 × 10ⁿ m, at most 30 % of the width.
+    """Return the scale bar of a picture of this width in metres: 1, 2 or 5 × 10ⁿ m, at most 30 % of the width.
 
     Examples
     --------

@@ -46,7 +46,7 @@ def spending_to(suffix: str, spending: Spending, title: str | None) -> bytes:
 
 
 def rows_of(spending: Spending) -> list[list[str]]:
-    """Return the rows as text, without signs that would be markup or a second line."""
+    """Return the rows as text, without characters that would be markup or a line break."""
     return [
         [safe_text(key, 120) or "–", *(f"{value:,.2f}" if name == "aud" else f"{value:,}" for name, value in row.items())]
         for key, row in spending.iterrows()
@@ -154,7 +154,7 @@ def _gpkg(spending: Spending, _: str) -> bytes:
 
 
 def _plot(spending: Spending) -> Drawing:
-    """Return bars of what was charged and what is reserved, the largest first; months stay in order."""
+    """Return a bar chart of charged and reserved credits, the largest first; months stay in order."""
     from scenecart._util.style import CLIPPED, FOOTPRINT, INK, MUTED, TEXT  # noqa: PLC0415  # beside it
     from scenecart.report._drawing import Drawing, Lines, Pen, TextLine, rectangle, ticks  # noqa: PLC0415  # numpy
 

@@ -1,4 +1,4 @@
-"""Quicklooks for reports, cut to the area: limited in number, size and time; a missing quicklook never stops a report."""
+"""Quicklooks for reports, cut to the area and limited in number, size and time. A missing quicklook never stops a report."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ SIZE = (144, 108)
 _THREADS = 6
 _MAX_THUMBNAILS = 500
 _MAX_SECONDS = 60.0
-# after so many failures in a row no more are requested
+# after this many consecutive failures, no more quicklooks are requested
 _MAX_FAILURES = 6
 _KINDS = ("PNG", "JPEG")
 _PAPER = (236, 239, 242)
-# of a footprint's width: a view of less needs the large quicklook, and one of more shows captures as dots
+# shares of a footprint's width: a smaller view needs the large quicklook, a larger one shows captures as dots
 _COARSE, _WIDEST = 0.3, 2.0
-# of an area, on each side
+# share of the area's size, on each side
 _MARGIN = 0.08
 
 
@@ -79,7 +79,7 @@ def with_thumbnails(contents: Contents, subject: Any = None, *, clock: Callable[
 
 
 def view_of(contents: Contents, ratio: float = 1.0, margin: float = _MARGIN) -> AreaView | None:
-    """Return the area that all pictures show, with a margin: the area, or without one what is bought."""
+    """Return the view of all pictures, with a margin: the area of interest or, without one, the purchased footprints."""
     if contents.area is not None:
         return AreaView.around(contents.area.geometry, margin, ratio)
     shapes = [shape for shape in contents.clipped if shape is not None and not shape.is_empty]
@@ -87,7 +87,7 @@ def view_of(contents: Contents, ratio: float = 1.0, margin: float = _MARGIN) -> 
 
 
 def rows_of(subject: Any, most: int) -> list[Mapping[str, Any]]:
-    """Return the captures of a subject as rows, if their full footprints are known, by which quicklooks are placed."""
+    """Return the captures of a subject as rows, if the full footprints are known, which georeferencing needs."""
     cart: Cart | None = None
     if isinstance(subject, Cart):
         cart = subject
@@ -110,7 +110,7 @@ def _footprint_width(row: Mapping[str, Any]) -> float:
 
 
 def in_time(function: Callable[[CaptureLine], T], lines: Sequence[CaptureLine], missing: T) -> list[T]:
-    """Call a function for each capture in threads, for at most a minute; ``missing`` is what is not there by then."""
+    """Call a function for each capture in threads, for at most a minute; later results are ``missing``."""
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="scenecart-report")
     try:
         jobs = [pool.submit(function, line) for line in lines]

@@ -48,7 +48,7 @@ class Sheet:
     Attributes
     ----------
     frozen : int
-        How many columns stay in view when the sheet is scrolled.
+        The number of columns that stay visible when the sheet is scrolled.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Styled:
 
 
 def to_xlsx(contents: Contents) -> bytes:
-    """Return a workbook: summary, groups, captures and errors; a cart has no sheets of prices."""
+    """Return a workbook with the sheets summary, groups, captures and errors; a cart has no sheets for prices."""
     sheets = [_summary(contents)]
     if contents.groups:
         groups = [(one.number, one.days, one.captures, one.km2, one.credits, float(one.aud)) for one in contents.price_lines]
