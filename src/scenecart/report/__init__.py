@@ -145,8 +145,8 @@ def compare_report(
     """Write a comparison of several carts, estimates and orders; the suffix of the path sets the format.
 
     For each subject, it lists the service's total, the price per km² (the service's total divided by its km²), captures, dates,
-    cloud cover and km²; the share of the common area that is covered, if all have an area; what is owned already, if the captures are
-    marked; and which captures are in all subjects or in only one.
+    cloud cover and km²; the share of the common area that is covered, if all have an area; what is owned already, if captures
+    are marked; and which captures are in all subjects or in only one.
 
     Parameters
     ----------

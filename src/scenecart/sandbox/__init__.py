@@ -1,6 +1,6 @@
 """The embedded sandbox: the ordering service on this machine, with an HTTP server and a database.
 
-It shares no code with the library. A field name that is wrong in the library is therefore not also wrong here.
+It shares no code with the library, so that a wrong field name in the library is not also wrong here.
 """
 
 from scenecart.sandbox._problem import SandboxError

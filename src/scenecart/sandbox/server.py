@@ -18,8 +18,8 @@ from scenecart.sandbox._domain.catalog import Catalog
 from scenecart.sandbox._domain.delivery import Delivery
 from scenecart.sandbox._domain.faults import Faults
 from scenecart.sandbox._domain.ledger import Ledger
-from scenecart.sandbox._domain.office import Office
 from scenecart.sandbox._domain.orders import PACES, OrderPolicy, Orders
+from scenecart.sandbox._domain.registry import Registry
 from scenecart.sandbox._http import control
 from scenecart.sandbox._http.dialects import DESCRIPTIONS, choose
 from scenecart.sandbox._http.operations import Service
@@ -184,7 +184,7 @@ class Sandbox:
     @requires_licences.setter
     def requires_licences(self, required: bool) -> None:
         running = self._running()
-        running.orders.required_licences = running.office.not_accepted if required else None
+        running.orders.required_licences = running.registry.not_accepted if required else None
 
     @property
     def list_lag(self) -> float:
@@ -495,7 +495,7 @@ class Sandbox:
             authenticator=authenticator,
             catalog=catalog,
             ledger=ledger,
-            office=Office(storage, self._now),
+            registry=Registry(storage, self._now),
             orders=orders,
             resources=Resources(storage, catalog, orders),
             delivery=delivery,

@@ -61,7 +61,7 @@ def prepare(data: Path, seed: int, count: int, items: Path | None, *, keep: bool
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Keep other sandboxes that start at once from doing the same work; one that cannot wait does it as well."""
+    """Hold a lock, so that sandboxes that start together do the work once; a sandbox that cannot wait does it too."""
     with contextlib.closing(sqlite3.connect(path.with_suffix(".lock"), timeout=_LONGEST_SECONDS)) as lock:
         with contextlib.suppress(sqlite3.OperationalError):
             lock.execute("BEGIN EXCLUSIVE")

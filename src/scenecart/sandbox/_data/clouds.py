@@ -1,4 +1,4 @@
-"""The clouds of a capture: they cover the share of its footprint that its metadata state, at the same places in every picture."""
+"""The clouds of a capture. They cover the share of the footprint that the metadata state, at the same places in every picture."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Clouds:
         self._edge = self._find_edge(percent, footprint, east, north)
 
     def density(self, lon: Positions, lat: Positions) -> Fractal:
-        """Return how dense they are over each row of ``lat`` and column of ``lon``."""
+        """Return the density of the clouds at each row of ``lat`` and column of ``lon`` (degrees)."""
         x, y = (lon - self._west) * self._narrowing / self._extent, (lat - self._south) / self._extent
         return Fractal(self._seed, _CELLS, _OCTAVES, x, y, every_octave=True)
 
     def opacity(self, density: Values) -> Values:
-        """Return how opaque clouds of a density are: 0 where it is clear, up to 1."""
+        """Return the opacity of clouds by their density, from 0 (clear) to 1."""
         return np.where(density > self._edge, np.clip(0.35 + 6 * (density - self._edge), 0, 1), np.float32(0)).astype(np.float32)
 
     def _find_edge(self, percent: float, footprint: BaseGeometry, east: float, north: float) -> float:

@@ -1,7 +1,7 @@
-"""SQLite connections that no fork cuts through: a process that forks waits until no thread of the sandbox is in SQLite.
+"""SQLite connections that are safe to fork: a fork waits until no thread of the sandbox is in SQLite.
 
-SQLite keeps locks of its own for the whole process. One that a thread holds during a fork is never released in the new process,
-which hangs at its first query; programs with a sandbox of their own, such as tutorials, do fork.
+SQLite has locks for the whole process. A lock that a thread holds during a fork is never released in the new process, which then
+hangs at its first query. Programs with a sandbox, such as tutorials, do fork.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MOST_SECONDS = 5.0
 
 
 class _Gate:
-    """Threads pass it for each use of SQLite; while the process forks, nobody does."""
+    """A gate that threads pass for each use of SQLite; it is closed while the process forks."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -42,19 +42,19 @@ class _Gate:
                     self._changed.notify_all()
 
     def close(self) -> None:
-        """Wait until no thread is inside, for a bounded time, and let none in."""
+        """Close the gate, and wait for a limited time until no thread is in SQLite."""
         with self._changed:
             self._is_forking = True
             self._changed.wait_for(lambda: self._inside == 0, _MOST_SECONDS)
 
     def open(self) -> None:
-        """Let the threads in again."""
+        """Open the gate again."""
         with self._changed:
             self._is_forking = False
             self._changed.notify_all()
 
     def renew(self) -> None:
-        """Start anew in the forked process, which has none of the threads."""
+        """Reset the gate in the forked process, where the threads do not exist."""
         self.__init__()  # type: ignore[misc]  # the same gate, which connections refer to
 
 

@@ -1,4 +1,4 @@
-"""Pictures are drawn a few at a time, and once for all requests that arrive meanwhile."""
+"""Limits how many pictures are drawn at a time, and draws a picture once for all concurrent requests."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _AT_ONCE = 2
 
 
 def drawn_once(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Keep the last results of a function, and run it in two threads of its own only.
+    """Cache the last results of a function, and run it only in two dedicated threads.
 
-    Drawing takes tens of megabytes, which the allocator keeps for each thread that drew. The files of a delivery are requested at
-    the same time, and are drawn together: the first request draws them, and the others wait for it.
+    Drawing takes tens of megabytes, which the allocator keeps for each thread that has drawn. The files of a delivery are requested
+    at the same time and drawn together: the first request draws them, and the others wait for it.
 
     Parameters
     ----------

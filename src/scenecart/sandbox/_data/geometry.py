@@ -33,7 +33,7 @@ def parse_geometry(document: Any) -> BaseGeometry:
     Raises
     ------
     InvalidGeometry
-        If it is not a GeoJSON geometry, is empty, crosses itself, or has coordinates outside the world.
+        If the value is not a GeoJSON geometry, is empty, crosses itself, or has coordinates outside the world.
     """
     if not isinstance(document, dict):
         raise InvalidGeometry("the geometry is missing")

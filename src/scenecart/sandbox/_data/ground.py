@@ -1,7 +1,7 @@
-"""The ground that all pictures of the sandbox show: coast, harbours, towns, fields and forests as a function of place.
+"""The invented land surface of all pictures: coast, harbours, towns, fields and forests as a function of longitude and latitude.
 
-Two captures of one place show the same ground, in quicklooks and in delivered files, whatever their grid. Only fields change: their
-crops grow with the season.
+Two captures of one place show the same surface, in quicklooks and in delivered files, on any grid. Only fields change with the
+season.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _DAYS = 365.25
 
 
 class Ground:
-    """The ground at rows and columns, of which any rows can be drawn.
+    """The land surface at rows and columns, of which any rows can be drawn.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Ground:
         return found
 
     def _elevation(self, rows: slice) -> tuple[Values, Values]:
-        """Return the height of the ground, with the sea below ``_SEA_LEVEL``, and how near a port is, from 0 to 1."""
+        """Return the elevation, with the sea below ``_SEA_LEVEL``, and the nearness of a port, from 0 to 1."""
         height = self._height.values(rows)
         near_port = np.zeros_like(height)
         for number, (east, every_north) in self._coasts:
@@ -96,7 +96,7 @@ class Ground:
         return height, near_port
 
     def _kinds(self, height: Values, near_port: Values, rows: slice) -> NDArray[np.uint8]:
-        """Return what each place is: water, sand, field and so on."""
+        """Return the land cover: water, sand, field and so on."""
         moist = self._moist.values(rows)
         kinds = np.full(height.shape, _DRY, np.uint8)
         kinds[moist > 0.44] = _FIELD  # noqa: PLR2004  # shares of the land
@@ -112,7 +112,7 @@ class Ground:
         return kinds
 
     def _greenness(self, rows: slice) -> Values:
-        """Return how far the crops of each parcel have grown, from 0 to 1: most in the summer of the hemisphere."""
+        """Return the growth of the crops of each parcel, from 0 to 1, with its maximum in the summer of the hemisphere."""
         parcel, crop = self._parcel.values(rows), self._crop.values(rows)
         summer = np.where(self._is_north[rows], 0.5, 0.0).astype(np.float32)[:, None]
         phase = np.float32(self._day / _DAYS) - summer - np.float32(0.24) * (parcel - np.float32(0.5))
@@ -123,7 +123,7 @@ class Ground:
 
 
 def _harbour(kinds: NDArray[np.uint8], bearing: float, east: Positions, north: Positions) -> NDArray[np.uint8]:
-    """Return the kinds of ground with a harbour: quays around three basins, and two breakwaters; distances in km."""
+    """Return the land cover with a harbour: quays around three basins, and two breakwaters; distances in km."""
     inland = north[:, None] * math.cos(bearing) + east * math.sin(bearing)
     along = np.abs(east * math.cos(bearing) - north[:, None] * math.sin(bearing))
     quay = (along < 1.2) & (inland > -0.25) & (inland < 0.75)  # noqa: PLR2004  # the plan of the harbour, here and below
@@ -135,7 +135,7 @@ def _harbour(kinds: NDArray[np.uint8], bearing: float, east: Positions, north: P
 
 @cache
 def _height_of(port: int) -> Values:
-    """Return the height of the ground at a port, before the coast is bent to it."""
+    """Return the elevation at a port, before the coastline is moved to it."""
     return fractal(11, 4, 11, *(np.array([degrees]) for degrees in PORTS[port]))
 
 
@@ -145,7 +145,7 @@ def _bearing(port: int) -> float:
 
 
 def _ports_within(lon: Positions, lat: Positions, km: float) -> list[tuple[int, tuple[Positions, Positions]]]:
-    """Return the ports near an area, each with the distances in km of the columns to its east and of the rows to its north."""
+    """Return the ports near an area, each with the distances of the columns to the east and of the rows to the north, in km."""
     margin = km / _KM_PER_DEGREE
     middle = (lon[0] + lon[-1]) / 2
     found = []

@@ -1,4 +1,4 @@
-"""Pictures of captures: the ground and the clouds of a capture on any grid, and its quicklooks."""
+"""Pictures of captures: surface and clouds on any grid, and quicklooks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _DARK, _BRIGHT = 0.02, 0.34
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture of a capture depends on."""
+    """The properties of a capture on which its pictures depend."""
 
     name: str
     """Id of the capture."""
@@ -60,12 +60,12 @@ class Scene:
 
     @property
     def day(self) -> float:
-        """Day of the year on which it was taken, about."""
+        """The approximate day of the year of the acquisition."""
         return self.time / 86_400 % 365.25
 
     @cached_property
     def clouds(self) -> Clouds | None:
-        """Its clouds, or None without any."""
+        """The clouds of the capture; None if there are none."""
         return Clouds(self.name, self.percent, unwrapped(self.footprint)) if self.percent and not self.is_radar else None
 
 
@@ -80,12 +80,12 @@ class Grid:
 
     @property
     def bounds(self) -> list[float]:
-        """West, south, east and north in the grid's own coordinates."""
+        """West, south, east and north in the CRS of the grid."""
         west, north = self.affine.c, self.affine.f
         return [west, north + self.height * self.affine.e, west + self.width * self.affine.a, north]
 
     def inside(self, projected: BaseGeometry) -> NDArray[np.bool_]:
-        """Return which pixels are inside a geometry in the grid's own coordinates."""
+        """Return which pixels are inside a geometry in the CRS of the grid."""
         found = geometry_mask([mapping(projected)], (self.height, self.width), self.affine, all_touched=True, invert=True)
         return np.asarray(found)
 
@@ -147,7 +147,7 @@ def as_colours(numbers: Pixels) -> Picture:
 
 @cache
 def _levels() -> Picture:
-    """Return the level of 8 bits for each digital number."""
+    """Return the 8-bit level for each digital number."""
     levels = (np.arange(65_536) * SCALE + OFFSET - _DARK) / (_BRIGHT - _DARK)
     return np.asarray(255 * np.clip(levels, 0, 1) ** 0.7, np.uint8)
 
@@ -259,7 +259,7 @@ def environment() -> rasterio.Env:
 
 
 def _axis(positions: Numbers, count: int) -> Numbers:
-    """Return positions over the whole extent, about as dense as the pixels are."""
+    """Return positions over the whole extent, about as dense as the pixels."""
     low, high = float(positions.min()), float(positions.max())
     steps = [np.abs(np.diff(positions, axis=axis)).mean() * (positions.shape[axis] - 1) for axis in (0, 1)]
     samples = min(_MOST_SAMPLES, max(2, math.ceil(count * (high - low) / max(1e-12, *steps)) + 1))
@@ -280,7 +280,7 @@ def _weights(nodes: int, pixels: int) -> NDArray[np.float32]:
 
 
 def _as_radar(pixels: Pixels) -> Pixels:
-    """Return one band, for all four: bright where ground is rough, with speckle."""
+    """Return one radar band for all four: bright where the surface is rough, with speckle."""
     brightness = (pixels[..., 2].astype(np.float32) + 0.35 * pixels[..., 3]) / 1.35
     speckle = np.random.Generator(np.random.PCG64(0)).gamma(4.0, 0.25, brightness.shape).astype(np.float32)
     return np.clip(brightness * speckle, 1, 65_535).astype(np.uint16)

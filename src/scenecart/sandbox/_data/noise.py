@@ -67,7 +67,7 @@ def fractal(seed: int, cells: float, octaves: int, x: Positions, y: Positions, *
 
 
 def strips(rows: int, columns: int) -> list[slice]:
-    """Return the rows of a picture in parts that stay in the processor's cache while they are worked on."""
+    """Return the rows of a picture in strips that fit into the processor's cache."""
     part = max(1, _MOST_AT_ONCE // columns)
     return [slice(first, first + part) for first in range(0, rows, part)]
 
@@ -111,7 +111,7 @@ class _Layer:
 
     @classmethod
     def of(cls, seed: int, cells: float, strength: float, x: Positions, y: Positions) -> _Layer:
-        """Return an octave whose values are at most ``strength``."""
+        """Return an octave with values of at most ``strength``."""
         (left, right_share), (top, down_share) = _cell(x * cells), _cell(y * cells)
         columns, rows = np.arange(left.min(), left.max() + 2), np.arange(top.min(), top.max() + 2)
         period = round(360 * cells)
@@ -123,7 +123,7 @@ class _Layer:
         return cls(lines, np.diff(lines, axis=0), top - top.min(), down_share[:, None])
 
     def add_to(self, total: Values, rows: slice, spare: tuple[Values, Values]) -> None:
-        """Add the values of some rows, with two arrays of this size that are overwritten: new ones would take longer to get."""
+        """Add the values of some rows, using two arrays of this size as buffers: allocating new ones would take longer."""
         found, edge = spare
         np.take(self.steps, self.top[rows], axis=0, out=found, mode="clip")
         found *= self.down_share[rows]
@@ -132,7 +132,7 @@ class _Layer:
 
 
 def _cell(positions: Positions) -> tuple[NDArray[np.int64], Values]:
-    """Return the cell of each position, and how far it is through its cell, smoothed."""
+    """Return the cell of each position, and its smoothed fraction within the cell."""
     cell = np.floor(positions)
     share = (positions - cell).astype(np.float32)
     return cell.astype(np.int64), share * share * (3 - 2 * share)

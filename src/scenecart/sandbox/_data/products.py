@@ -108,7 +108,7 @@ def _rounded(number: float, digits: int, how: Callable[[float], int]) -> float:
 
 
 def _reduced(picture: Picture) -> Picture:
-    """Return a picture with at most the pixels of a thumbnail, by leaving out rows and columns."""
+    """Return a picture with at most the size of a thumbnail, by leaving out rows and columns."""
     share = min(1.0, THUMBNAIL_SIDE / max(picture.shape))
     sides = [(side, max(1, round(side * share))) for side in picture.shape[1:]]
     rows, columns = (((np.arange(count) + 0.5) / count * side).astype(int) for side, count in sides)

@@ -82,7 +82,7 @@ def _features(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _with_id(feature: dict[str, Any], stem: str, number: int) -> dict[str, Any]:
-    """Give a plain GeoJSON feature without an id one made of its file name; a STAC item stays unchanged."""
+    """Return a plain GeoJSON feature with an id from its file name if it has none; STAC items are unchanged."""
     if "id" in feature or "stac_version" in feature:
         return feature
     properties = feature.get("properties")
@@ -109,7 +109,7 @@ def _parse_column(value: Any, kind: type | None) -> Any:
 
 
 def _parse_text(value: Any) -> Any:
-    """Return the value of JSON text, and anything else unchanged."""
+    """Return the value of JSON text; anything else is unchanged."""
     if not isinstance(value, str):
         return value
     try:
@@ -123,7 +123,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _property_of(column: str) -> str:
-    """Return the property of a column: names that were taken have a prefix, and times that cannot be read a suffix."""
+    """Return the property of a column: colliding names have a prefix, and columns of unreadable times a suffix."""
     if column.startswith("properties:"):
         return column.removeprefix("properties:")
     base = column.removesuffix(":as_given")
@@ -131,7 +131,7 @@ def _property_of(column: str) -> str:
 
 
 def _with_notes(item: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
-    """Return an item of a table as it was before values of mixed types became JSON text, which the table's notes name."""
+    """Return an item with the values that were written as JSON text, according to the notes of the table."""
     texts = set(notes.get(_JSON_COLUMNS, ()))
     properties = {name: _parse_text(value) if name in texts else value for name, value in item["properties"].items()}
     for key, name in notes.get("scenecart:json_assets", ()):
@@ -208,7 +208,7 @@ def _table_features(path: Path, texts: set[str]) -> Iterator[dict[str, Any]]:
 
 
 def _to_json(value: Any) -> Any:
-    """Convert a value that JSON does not have: an array to a list, a time to RFC 3339, anything else to text."""
+    """Convert a value that JSON cannot represent: an array to a list, a time to RFC 3339, anything else to text."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -21,7 +21,7 @@ _VERSION = 4
 
 @contextlib.contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock a data folder for one sandbox; the lock ends with the process, also when it is killed.
+    """Lock a data folder for one sandbox; the lock ends with the process, even if it is killed.
 
     Raises
     ------

@@ -160,7 +160,7 @@ def generate(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
 
 
 def _places(ring: int) -> Numbers:
-    """Return longitudes and latitudes: ring 0 is the ports, each further ring other places around them."""
+    """Return the longitudes and latitudes of places: ring 0 is the ports, each further ring is places around them."""
     if ring == 0:
         return PORTS
     near, far = _HINTERLAND_KM

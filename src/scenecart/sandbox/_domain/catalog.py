@@ -96,7 +96,7 @@ class Catalog:
         ).fetchone()
 
     def feature(self, row: Any) -> dict[str, Any]:
-        """Return a capture as a STAC item; a generated one gets asset URLs of this server."""
+        """Return a capture as a STAC item; a generated capture has asset URLs of this server."""
         if row["body"] is not None:
             item: dict[str, Any] = msgspec.json.decode(row["body"])
             return item
@@ -117,7 +117,7 @@ class Catalog:
 
     @staticmethod
     def layout(row: Any) -> str:
-        """Return how pictures of a capture lie; see ``imagery.quicklook``."""
+        """Return the layout of the pictures of a capture; see ``imagery.quicklook``."""
         return _LAYOUTS.get(row["collection"], "degrees")
 
     @staticmethod
@@ -301,7 +301,7 @@ class Condition:
 
     @property
     def json_path(self) -> str:
-        """Where the property is in the JSON of an item."""
+        """The JSON path of the property in an item."""
         return f'$.properties."{self.name}"'
 
 

@@ -30,7 +30,7 @@ _CLASSES = [
 
 
 def scene_of(row: Any, properties: Mapping[str, Any], area: Any = None) -> imagery.Scene:
-    """Return what a picture of a capture depends on; ``area`` takes the place of a missing footprint."""
+    """Return the scene of a capture, from which its pictures are drawn; ``area`` replaces a missing footprint."""
     footprint = area if row["shape"] is None else shapely.from_wkb(row["shape"])
     percent = row["cloud"] if _is_cloud_cover(row["cloud"]) else None
     is_radar = any(name.startswith(_RADAR_PREFIX) for name in properties)

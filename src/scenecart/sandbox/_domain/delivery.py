@@ -63,7 +63,7 @@ class Delivery:
         self._writer.start()
 
     def stop(self) -> None:
-        """Stop the threads after the order and the item they work on."""
+        """Stop the threads once the order and the item in work are done."""
         self._stop.set()
         self._to_write.put(None)
         for thread in (self._thread, self._writer):

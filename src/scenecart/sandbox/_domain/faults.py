@@ -1,4 +1,4 @@
-"""Injected faults: the next matching requests fail in a chosen way."""
+"""Injected faults: the next matching requests fail as requested."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ _PATHS = {
 
 
 class ChallengeRequired(Exception):
-    """The bank requires a 3-D Secure challenge; it is stored after the transaction that this error rolls back."""
+    """The bank requires a 3-D Secure challenge. This error rolls back the transaction; the challenge is stored afterwards."""
 
     def __init__(self, credits: int) -> None:  # noqa: A002  # the unit of money here
         super().__init__()

@@ -54,7 +54,7 @@ _STATE_ALIASES = {
 
 @dataclass(frozen=True)
 class OrderPolicy:
-    """What differs between services in how they keep idempotency keys and list orders.
+    """How the service keeps idempotency keys and lists orders, in which services differ.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class OrderPolicy:
 
 @dataclass(frozen=True)
 class RequestKey:
-    """What identifies a request that spends: a digest of path, key and body, and the idempotency key itself."""
+    """The identity of a request that spends: a digest of path, key and body, and the idempotency key."""
 
     fingerprint: str
     key: str | None
@@ -201,7 +201,7 @@ class Orders:
         return status, answer
 
     def store_refusal(self, caller: Caller, path: str, key: str | None, body: Any, refusal: Problem) -> Problem:
-        """Store a refusal with its key, if the service does so; return what to answer: the refusal, or one stored earlier."""
+        """Store a refusal with its key if the policy says so; return the response: the refusal, or the one stored earlier."""
         claim = self._claim(caller, path, key)
         is_storable = HTTPStatus.BAD_REQUEST <= refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR
         if not self.policy.stores_refusals or claim is None or not is_storable or refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -421,7 +421,7 @@ class Orders:
         return {"orderId": order_id, "status": "cancelled", credits_field: order["credits"]}
 
     def _claim(self, caller: Caller, path: str, key: str | None) -> tuple[str, str, str] | None:
-        """Return what a key claims, or None if it claims nothing."""
+        """Return the claim of a request with an idempotency key; None without a key, or if keys are ignored."""
         if key is None or not self.policy.keeps_keys:
             return None
         return (caller.subject if self.policy.keys_per_user else caller.organization, path, key)
@@ -436,7 +436,7 @@ class Orders:
     def _stored_answer(
         self, database: sqlite3.Connection, claim: tuple[str, str, str] | None, digest: str
     ) -> tuple[int, bytes] | None:
-        """Return the stored response of a key while the service keeps it, and raise a stored refusal."""
+        """Return the stored response of a key as long as it is kept; raise a stored refusal."""
         if claim is None:
             return None
         found = database.execute("SELECT * FROM claim WHERE owner = ? AND path = ? AND key = ?", claim).fetchone()

@@ -31,7 +31,7 @@ _TOLERANCE_DEGREES = 1e-7
 
 
 class NotPriceable(ValueError):
-    """A capture that has no price; the message is the reason that the caller gets."""
+    """A capture without a price; the message is the reason in the response."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Quote:
 
 
 def price_captures(catalog: Catalog, storage: Storage, captures: list[Any], *, by_date: bool) -> Quote:
-    """Price captures; one that has no price becomes an entry of ``errors``."""
+    """Price captures; a capture without a price becomes an entry of ``errors``."""
     products = {(row["host"], row["collection"]): row for row in storage.read.execute("SELECT * FROM product")}
     items: list[LineItem] = []
     errors: list[dict[str, Any]] = []
@@ -121,7 +121,7 @@ def _connected_groups(items: list[LineItem], *, by_date: bool) -> list[list[Line
 
 
 def _components(shapes: list[BaseGeometry]) -> list[int]:
-    """Return the number of the connected area of each shape; a shape across the antimeridian connects both sides."""
+    """Return the index of the connected area of each shape; a shape across the antimeridian connects both sides."""
     pieces, owners = shapely.get_parts(np.array(shapes, dtype=object), return_index=True)
     areas = shapely.get_parts(shapely.union_all(pieces))
     area_of_piece = shapely.STRtree(areas).nearest(shapely.point_on_surface(pieces)).tolist()

@@ -124,7 +124,7 @@ def _run_once(  # noqa: PLR0917  # the request with its idempotency key, and whe
 
 
 def _path_of(name: str) -> str:
-    """Return the path for which the keys of an operation are claimed, whichever of its addresses a request uses."""
+    """Return the path under which the idempotency keys of an operation are kept, whichever of its URLs a request uses."""
     return f"/v1/op/{name}"
 
 

@@ -1,4 +1,4 @@
-"""The dialects of the sandbox: the table, choosing some, and the middleware that applies them."""
+"""The dialects of the sandbox: their table, their selection, and the middleware that applies them."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def operation_of(path: str) -> str | None:
 
 
 async def _read_body(receive: Receive) -> tuple[bytes, Receive]:
-    """Read a body up to the limit; return it, and a function that gives the same messages again."""
+    """Read a body up to the limit; return it, and a function that returns the same messages again."""
     messages: list[Message] = []
     size = 0
     # the application refuses a body that is late or too large: it gets the same messages, and waits for the rest
@@ -190,7 +190,7 @@ async def _read_body(receive: Receive) -> tuple[bytes, Receive]:
 
 
 def _exchange(service: Service, operation: str, scope: Scope, content: bytes) -> Exchange | None:
-    """Return the request as dialects see it, or None if its body is too large or not an object."""
+    """Return the request as an exchange for the dialects; None if its body is too large or not an object."""
     if len(content) > LARGEST_BODY:
         return None
     headers = dict(Headers(scope=scope))

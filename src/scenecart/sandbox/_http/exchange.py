@@ -21,7 +21,7 @@ ORDER_OPERATIONS = ("orders.archive.place", "orders.get", "orders.list", "orders
 
 @dataclass
 class Exchange:
-    """One request of an operation, as the dialects see and may change it.
+    """One request of an operation, which dialects can read and change.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Exchange:
     headers : dict
         The request headers, in lower case.
     notes : dict
-        What a dialect notes about the request for the response.
+        Values that a dialect stores about the request, for its response.
     """
 
     service: Service

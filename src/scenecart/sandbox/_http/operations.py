@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from scenecart.sandbox._domain.delivery import Delivery
     from scenecart.sandbox._domain.faults import Faults
     from scenecart.sandbox._domain.ledger import Ledger
-    from scenecart.sandbox._domain.office import Office
     from scenecart.sandbox._domain.orders import Orders, Transaction
+    from scenecart.sandbox._domain.registry import Registry
     from scenecart.sandbox._http.exchange import Dialect
     from scenecart.sandbox._http.resources import Resources
     from scenecart.sandbox._http.stac import DeliverySource, ItemSource
@@ -41,7 +41,7 @@ class Service:
     authenticator: Authenticator
     catalog: Catalog
     ledger: Ledger
-    office: Office
+    registry: Registry
     orders: Orders
     resources: Resources
     delivery: Delivery
@@ -251,14 +251,14 @@ OPERATIONS: dict[str, Operation] = {
         lambda s, c, request: s.ledger.transactions(c, request),
     ),
     "catalog.vendors.list": Operation(
-        "catalog:read", schemas.NoParameters, "List the hosts of the catalog.", "Vendors", lambda s, _, __: s.office.vendors()
+        "catalog:read", schemas.NoParameters, "List the hosts of the catalog.", "Vendors", lambda s, _, __: s.registry.vendors()
     ),
     "catalog.sources.list": Operation(
         "catalog:read",
         schemas.SourcesList,
         "List the hosts of the catalog with their collections.",
         "Sources",
-        lambda s, _, request: s.office.sources(request.data_type, request.scope, request.country),
+        lambda s, _, request: s.registry.sources(request.data_type, request.scope, request.country),
         is_typed=True,
     ),
     "eulas.list": Operation(
@@ -266,21 +266,21 @@ OPERATIONS: dict[str, Operation] = {
         schemas.EulasList,
         "List licences, each with whether the organization accepted it.",
         "EulaPage",
-        lambda s, c, request: s.office.eulas(c, request.term, request.page, request.size),
+        lambda s, c, request: s.registry.eulas(c, request.term, request.page, request.size),
     ),
     "eulas.documents.list": Operation(
         "eulas:read",
         schemas.EulaDocuments,
         "List the documents of a licence.",
         "EulaPage",
-        lambda s, c, request: s.office.eula_documents(c, request.eula_id),
+        lambda s, c, request: s.registry.eula_documents(c, request.eula_id),
     ),
     "eulas.document.accept": Operation(
         "eulas:write",
         schemas.EulaAcceptance,
         "Record that the organization accepts a document of a licence.",
         "EulaDocument",
-        change=lambda s, c, request: s.office.accept_document(
+        change=lambda s, c, request: s.registry.accept_document(
             c, request.eula_id, request.document_id, is_accepted=request.is_accepted
         ),
     ),
@@ -289,13 +289,13 @@ OPERATIONS: dict[str, Operation] = {
         schemas.Commitments,
         "List the organization's minimum commitments.",
         "CommitmentList",
-        lambda s, c, _: s.office.commitments(c),
+        lambda s, c, _: s.registry.commitments(c),
     ),
     "billing.invoices.list": Operation(
         "billing:read",
         schemas.Invoices,
         "List the organization's invoices, newest first.",
         "InvoiceList",
-        lambda s, c, request: s.office.invoices(c, request.limit),
+        lambda s, c, request: s.registry.invoices(c, request.limit),
     ),
 }

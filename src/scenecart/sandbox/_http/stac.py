@@ -239,7 +239,7 @@ class DeliverySource:
     def part(
         self, caller: Caller, request: StacSearch, conditions: Sequence[Condition], offset: int
     ) -> tuple[list[dict[str, Any]], int]:
-        """Return the items after so many others, in order of delivery, and how many match."""
+        """Return the items from an offset on, in order of delivery, and the number of all matching items."""
         matching = self._matching(caller, request, conditions)
         return self._items(matching[offset : offset + request.limit]), len(matching)
 
@@ -325,7 +325,7 @@ def parse_filter(expression: dict[str, Any] | None) -> list[Condition]:
     Raises
     ------
     Invalid
-        If it is any other expression.
+        If the filter is any other expression.
     """
     if expression is None:
         return []
@@ -361,7 +361,7 @@ def _capped_limit(limit: Any, *, from_query: bool) -> dict[str, Any]:
 
 
 def _is_absolute(link: Any) -> bool:
-    """Return whether a link can be followed from here; a relative one points to files beside the item."""
+    """Return whether a link is absolute; a relative link refers to files beside the item."""
     return isinstance(link, dict) and isinstance(link.get("href"), str) and "://" in link["href"]
 
 

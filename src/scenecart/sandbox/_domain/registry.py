@@ -1,4 +1,4 @@
-"""The sandbox's hosts, licences, commitments and invoices."""
+"""The registry of hosts and licences, and the commitments and invoices of organizations."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _FREE = 'Free to use with the credit "contains {title} data".'
 _COMMITTED = 10_000_000
 
 
-class Office:
-    """The registry of hosts and their licences, and the books of organizations."""
+class Registry:
+    """Hosts and their licences, and the commitments and invoices of organizations."""
 
     def __init__(self, storage: Storage, clock: Callable[[], float]) -> None:
         self._storage = storage
@@ -56,7 +56,7 @@ class Office:
         return {"vendors": vendors, "total": len(vendors)}
 
     def sources(self, data_type: str | None, scope: str | None, country: str | None) -> dict[str, Any]:
-        """Return the hosts with their collections; one that does not match a filter is left out."""
+        """Return the hosts that match the filters, with their collections."""
         sources: dict[str, dict[str, Any]] = {}
         for row in self._products():
             host, kind = row["host"], "sar" if row["collection"] in _RADAR else "optical"
@@ -97,7 +97,7 @@ class Office:
         return [one["documents"][0]["id"] for one in self._eulas(caller) if one["host_name"] in hosts and not one["isAccepted"]]
 
     def commitments(self, caller: Caller) -> dict[str, Any]:
-        """Return the minimum commitments of an organization that is invoiced, with what was used of them."""
+        """Return the minimum commitments of an organization that is invoiced, and how much of them is used."""
         if caller.billing_mode != "enterprise":
             return {"commitments": [], "total": 0}
         year = datetime.fromtimestamp(self._clock(), UTC).year
