@@ -275,7 +275,8 @@ def _total(purchase: Purchase) -> dict[str, str]:
     charged = sum(size for size in sizes if size is not None)
     label = "Exact price" if estimate.is_complete else f"Without {pluralize(len(estimate.refused), 'capture')}"
     hint = f"{estimate.total_credits:,} credits, priced at {estimate.priced_at:%H:%M} UTC"
-    label += f" · {_km2(charged)} charged" if sizes and None not in sizes else ""
+    # the number, its unit and its meaning stay on one line
+    label += f" · {charged:,.2f}\N{NO-BREAK SPACE}km²\N{NO-BREAK SPACE}charged" if sizes and None not in sizes else ""
     return {"label": label, "value": dollars(estimate.total_aud), "hint": hint}
 
 
