@@ -59,7 +59,7 @@ def test_file_marks_captures_of_one_watch_only(path: Path):
     assert file.known(one.number) == {}
     assert file.add(search()).number > other.number
     assert not file.mark(one.number, marks("a"), 6.0)
-    assert not file.note_look(one.number, 6.0)
+    assert not file.record_search(one.number, 6.0)
 
 
 def test_file_is_private_and_between_operations_closed(path: Path):

@@ -266,7 +266,7 @@ def test_cart_panel_purchase_without_answer_is_looked_for(
         if fault == "drop-before":
             act(panel._view, "retry")
         else:
-            act(panel._view, "look")
+            act(panel._view, "check-outcome")
         wait_for(lambda: panel.order)
         wait_for(lambda: not shown(panel)["is_outcome_unknown"])
         assert shown(panel)["note"] is None
@@ -402,7 +402,7 @@ def test_cart_panel_owned_captures_are_bought_all_the_same(
     panel.buy()
     offer = wait_for(lambda: shown(panel)["offer"])
     assert offer["refused"]
-    assert offer["owned"]["lead"] == "Nothing was ordered."
+    assert offer["owned"]["notice"] == "Nothing was ordered."
     assert [fact["order"] for fact in offer["owned"]["facts"]] == [order]
     act(panel._view, "choose", value="all")
     buy(panel)

@@ -169,7 +169,7 @@ def test_workbench_parts_ask_each_other(client: scenecart.Client, display: Displ
     bench.search("aurora", wait=30, **QUERY)
     first = bench._results.shown.index[0]
     bench.state.current = first
-    act(bench._card, "walk", step=1)
+    act(bench._card, "step", step=1)
     assert bench.state.current == bench._results.shown.index[1]
     act(bench._card, "compare")
     compare = bench._map.part.state["compare"]

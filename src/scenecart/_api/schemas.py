@@ -476,7 +476,7 @@ def is_about(document: Any, order_id: str) -> bool:
     return not any(stated) or order_id in stated
 
 
-def remark(document: Any) -> str | None:
+def service_message(document: Any) -> str | None:
     """Return the message text of a response."""
     return text_of(first(named(document), "message", "detail", "note"))
 

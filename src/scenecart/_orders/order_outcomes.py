@@ -112,8 +112,8 @@ def cancel_notice(record: OrderRecord, answer: Any) -> Notice:
     """Return the result of a cancellation: the state, and what happens to the money as far as the service states it."""
     state, price = clean_text(record.state, 40), record.total_credits
     returned = schemas.returned_credits(answer)
-    remark = schemas.remark(answer) if returned is None or price is None or returned[1] < price else None
-    reply = f" The service says: {remark.rstrip('.')}." if remark else ""
+    message = schemas.service_message(answer) if returned is None or price is None or returned[1] < price else None
+    reply = f" The service says: {message.rstrip('.')}." if message else ""
     hint = None
     if returned is not None:
         kind, amount = returned

@@ -191,7 +191,7 @@ class Watch:
             else:
                 query = build_query(self.host, SearchCriteria(**self.criteria))
                 fresh = _fresh(search_catalog(self._service.session, query, callback), known, updated=updated)
-        if not self._service.file.note_look(self._saved.number, self._service.now()):
+        if not self._service.file.record_search(self._saved.number, self._service.now()):
             raise self._removed()
         self._last = fresh
         return fresh

@@ -131,7 +131,7 @@ class WatchFile:
             rows = database.execute("SELECT area, host, collection, id, edition FROM seen WHERE watch = ?", (number,))
             return {CaptureKey(*key): edition for *key, edition in rows}
 
-    def note_look(self, number: int, at: float) -> bool:
+    def record_search(self, number: int, at: float) -> bool:
         """Note when a watch was searched to the end; return whether it still exists."""
         with self._write() as database:
             return database.execute("UPDATE watch SET looked = ? WHERE number = ?", (at, number)).rowcount > 0

@@ -17,7 +17,7 @@ from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_number
 from scenecart.cli import _documents, _io, _output, _owned, _table
 from scenecart.cli._exit_codes import FAILED
-from scenecart.cli._office_arguments import PAPER
+from scenecart.cli._office_arguments import AUTHOR_DETAILS
 from scenecart.exceptions import InvalidQuery, InvalidRequest, NotFound, PermissionDenied, ScenecartError, warn
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def cover(arguments: argparse.Namespace) -> int:
 def report(arguments: argparse.Namespace) -> int:
     """Write a report of one cart or order, or compare several."""
     several = len(arguments.what) > 1
-    paper = {name: getattr(arguments, name) for name in PAPER}
+    details = {name: getattr(arguments, name) for name in AUTHOR_DETAILS}
     _io.check_outputs(report=arguments.output, several=several, contact_sheet=arguments.contact_sheet, report_option="-o")
     named = _named(arguments.what)
     with _io.connect(arguments) as client:
@@ -157,7 +157,7 @@ def report(arguments: argparse.Namespace) -> int:
         if several:
             from scenecart.report import compare_report  # noqa: PLC0415  # keeps --help fast
 
-            if any(paper.values()):
+            if any(details.values()):
                 raise InvalidRequest(
                     "A comparison has a title, but no other details of the author.",
                     code="comparison_without_paper",
@@ -171,7 +171,7 @@ def report(arguments: argparse.Namespace) -> int:
                 title=arguments.title,
                 thumbnails=not arguments.no_thumbnails,
                 contact_sheet=arguments.contact_sheet,
-                **paper,
+                **details,
             )
     if arguments.json:
         _documents.document("report/1", {"report": str(path), "subjects": list(subjects), "owned": owned})

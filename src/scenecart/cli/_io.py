@@ -31,12 +31,14 @@ def connect(arguments: argparse.Namespace) -> Client:
     from scenecart.client import warn_of_pending  # noqa: PLC0415  # keeps --help fast
     from scenecart.connection import open_client  # noqa: PLC0415  # likewise
 
-    def say(line: str) -> None:
+    def print_notice(line: str) -> None:
         # printed during a purchase, which must continue; a failed write is reported at its end
         with contextlib.suppress(CannotPrint):
             print(*(lines_of(line, ()) if isinstance(line, Notice) else [line]), sep="\n")
 
-    client = open_client(arguments.profile, base_url=getattr(arguments, "base_url", None), options={"say": say}, keep_session=True)
+    client = open_client(
+        arguments.profile, base_url=getattr(arguments, "base_url", None), options={"say": print_notice}, keep_session=True
+    )
     warn_of_pending(client, of_account=True)
     return client
 

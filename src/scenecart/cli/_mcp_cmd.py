@@ -32,12 +32,12 @@ def mcp(arguments: argparse.Namespace) -> int:
         raise InvalidRequest(
             f"must be a folder that can be written ({error.strerror}).", argument="folder", code="folder_unusable"
         ) from error
-    with open_client(arguments.profile, base_url=arguments.base_url, options={"say": _say}, keep_session=True) as client:
+    with open_client(arguments.profile, base_url=arguments.base_url, options={"say": _print_notice}, keep_session=True) as client:
         make_read_only(client)
         make_server(Tools(client, folder)).run("stdio")
     return 0
 
 
-def _say(line: str) -> None:
+def _print_notice(line: str) -> None:
     # standard output is the protocol's
     print(*(lines_of(line, ()) if isinstance(line, Notice) else [line]), sep="\n", file=sys.stderr)

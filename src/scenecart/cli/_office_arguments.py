@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from scenecart.cli._arguments import ArgumentParser, Commands
 
 
-PAPER = ("prepared_by", "prepared_for", "reference", "notes", "valid_until", "logo")
+AUTHOR_DETAILS = ("prepared_by", "prepared_for", "reference", "notes", "valid_until", "logo")
 
 
-def add_paper(report: ArgumentParser) -> None:
+def add_author_details(report: ArgumentParser) -> None:
     """Add what a payer reads on a report."""
     report.add_argument("--prepared-by", metavar="TEXT", help="who made the report")
     report.add_argument("--prepared-for", metavar="TEXT", help="whom it is for")

@@ -45,7 +45,7 @@ def look_up(subject: S, client: Client, name: str = "", seconds: float = SECONDS
         warn(f"{about}It is not known what is owned already.{reason}", code="owned_not_known")
         return subject, None
     records = _records(marked)
-    _say(marked, records, about)
+    _warn_of_owned(marked, records, about)
     shown = marked if isinstance(subject, Cart) else replace(subject, cart=marked)
     return shown, records  # type: ignore[return-value]  # of the subject's own type
 
@@ -70,7 +70,7 @@ def _records(marked: Cart) -> list[dict[str, Any]]:
     ]
 
 
-def _say(marked: Cart, records: list[dict[str, Any]], about: str) -> None:
+def _warn_of_owned(marked: Cart, records: list[dict[str, Any]], about: str) -> None:
     from scenecart._cart.owned import count_owned, listed_orders  # noqa: PLC0415  # keeps --help fast
 
     if not records:

@@ -30,7 +30,7 @@ from scenecart.cli._commands import (
     add_without_owned,
 )
 from scenecart.cli._exit_codes import MEANINGS
-from scenecart.cli._office_arguments import add_office, add_paper
+from scenecart.cli._office_arguments import add_author_details, add_office
 from scenecart.cli._order_arguments import add_orders, add_placing
 from scenecart.cli._watch_arguments import add_watch
 
@@ -228,7 +228,7 @@ def _add_selection(commands: Commands) -> None:
         help="add a picture of each capture, cut to the area, with date and scale bar; .html and .pdf only",
     )
     report.add_argument("--no-thumbnails", action="store_true", help="leave out the thumbnails of captures")
-    add_paper(report)
+    add_author_details(report)
     add_cart_options(report)
 
 

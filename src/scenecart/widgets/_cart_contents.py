@@ -146,8 +146,8 @@ class CartContents(t.HasTraits):
         self._request_price(0.0)
 
     @synchronized
-    def touch(self) -> None:
-        """Redraw the views."""
+    def notify_views(self) -> None:
+        """Tell the views that something changed that they display."""
         self.revision += 1
 
     def _change(self, captures: gpd.GeoDataFrame) -> None:
@@ -173,13 +173,13 @@ class CartContents(t.HasTraits):
         self.estimate = known
         if cart is not None and known is None:
             self._runner.debounce("estimate", seconds, lambda _: cart.estimate(), self._keep_estimate, self._not_priced)
-        self.touch()
+        self.notify_views()
 
     def _keep_estimate(self, estimate: Estimate) -> None:
         self._estimates[estimate.cart.fingerprint] = estimate
         self.estimate = estimate
-        self.touch()
+        self.notify_views()
 
     def _not_priced(self, error: Exception) -> None:
         self.pricing_error = error
-        self.touch()
+        self.notify_views()

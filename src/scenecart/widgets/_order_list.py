@@ -94,7 +94,7 @@ class OrderList(t.HasTraits):
         self.unknown_reasons: tuple[str, ...] = ()
         self.is_checking = False
         self._buying: Entry | None = None
-        self.placer = None if client is None else OrderPlacer(client, runner, self._bought, self.touch, "again")
+        self.placer = None if client is None else OrderPlacer(client, runner, self._bought, self.notify_views, "again")
         self.follow(orders)
 
     @property
@@ -128,8 +128,8 @@ class OrderList(t.HasTraits):
         return self._entries[order_id]
 
     @synchronized
-    def touch(self) -> None:
-        """Sort the orders, and redraw the views."""
+    def notify_views(self) -> None:
+        """Sort the orders, and tell the views that something changed."""
         self._sort()
         self.revision += 1
 
@@ -139,7 +139,7 @@ class OrderList(t.HasTraits):
         client = self._client
         if client is not None and not self.is_loading:
             self._runner.start("orders", lambda _: list_orders(client, self.directory), self._show_found, self._not_listed)
-            self.touch()
+            self.notify_views()
 
     @synchronized
     def check_outcome(self) -> None:
@@ -148,7 +148,7 @@ class OrderList(t.HasTraits):
         if client is not None and not self.is_checking:
             self.is_checking = True
             self._runner.start("orders", lambda _: settle_orders(client, self.directory), self._show_found, self._not_listed)
-            self.touch()
+            self.notify_views()
 
     @synchronized
     def follow(self, orders: Iterable[Order]) -> None:
@@ -157,9 +157,9 @@ class OrderList(t.HasTraits):
         if fresh:
             on_disk = files_by_order(self.directory)
             self._entries |= {order.id: Entry(order, on_disk.get(order.id, [])) for order in fresh}
-        self.touch()
+        self.notify_views()
         if any(not order.is_finished for order in self.orders) and (fresh or not self._runner.is_busy("follow")):
-            self._runner.start("follow", self._poll_orders, lambda _: self.touch(), self._not_followed)
+            self._runner.start("follow", self._poll_orders, lambda _: self.notify_views(), self._not_followed)
 
     @synchronized
     def show_question(self, order_id: str, what: str) -> None:
@@ -169,7 +169,7 @@ class OrderList(t.HasTraits):
             self._price_again(entry)
             return
         entry.question = what if what == CANCEL else ""
-        self.touch()
+        self.notify_views()
 
     @synchronized
     def cancel(self, order_id: str) -> None:
@@ -190,7 +190,7 @@ class OrderList(t.HasTraits):
             self._buying = entry
             entry.question = ""
             self.placer.refused = lambda _: setattr(entry, "note", self.placer.note if self.placer else None)
-            self.touch()
+            self.notify_views()
 
     @synchronized
     def download(self, order_id: str) -> None:
@@ -208,7 +208,7 @@ class OrderList(t.HasTraits):
                 started[0] = now
                 with LOCK:
                     entry.progress = share
-                    self.touch()
+                    self.notify_views()
 
         def fetch(job: Job) -> tuple[list[OrderFile], list[str]]:
             order.download(target, progress=lambda share: show(job, share))
@@ -239,20 +239,20 @@ class OrderList(t.HasTraits):
         """Display the captures and files of an order, or hide them."""
         entry = self._entries[order_id]
         entry.is_open = not entry.is_open
-        self.touch()
+        self.notify_views()
 
     @synchronized
     def set_note(self, order_id: str, note: Note | BaseException | None) -> None:
         """Display a note about an order."""
         self._entries[order_id].note = failure_note(note) if isinstance(note, BaseException) else note
-        self.touch()
+        self.notify_views()
 
     @synchronized
     def put_on_map(self, order_id: str | None) -> None:
         """Mark the order whose imagery is on the map; None marks none."""
         for entry in self._entries.values():
             entry.is_on_map = entry.order.id == order_id
-        self.touch()
+        self.notify_views()
 
     def _run(self, entry: Entry, action: str, text: str, work: Callable[[Job], Any], done: Callable[[Any], object]) -> None:
         entry.busy, entry.note = text, None
@@ -260,15 +260,15 @@ class OrderList(t.HasTraits):
         def finish(result: Any) -> None:
             entry.busy, entry.progress = "", None
             done(result)
-            self.touch()
+            self.notify_views()
 
         def fail(error: Exception) -> None:
             entry.busy, entry.progress = "", None
             entry.note = failure_note(error)
-            self.touch()
+            self.notify_views()
 
         self._runner.start(f"{action}-{entry.order.id}", work, finish, fail)
-        self.touch()
+        self.notify_views()
 
     def _sort(self) -> None:
         # newest first, as the service lists them
@@ -294,7 +294,7 @@ class OrderList(t.HasTraits):
                 if job.cancelled.is_set():
                     return
                 self.as_of = datetime.now(UTC) if wanted == pause else self.as_of
-                self.touch()
+                self.notify_views()
             if all(order.is_finished for order in self.orders) or job.cancelled.wait(wanted):
                 return
 
@@ -312,7 +312,7 @@ class OrderList(t.HasTraits):
         if not job.cancelled.is_set():
             is_out = notice.code == "waiting_through_outage"
             self.note = Note("warn" if is_out else "good", notice.message, code=notice.code)
-            self.touch()
+            self.notify_views()
 
     def _show_found(self, found: OrderSnapshot) -> None:
         self.is_checking = False
@@ -329,11 +329,11 @@ class OrderList(t.HasTraits):
     def _not_listed(self, error: Exception) -> None:
         self.is_checking = False
         self.note = failure_note(error)
-        self.touch()
+        self.notify_views()
 
     def _not_followed(self, error: Exception) -> None:
         self.note = failure_note(error)
-        self.touch()
+        self.notify_views()
 
     def _cancelled(self, entry: Entry, order: Order) -> None:
         # an order that was cancelled already keeps an older notice, such as that of its placement

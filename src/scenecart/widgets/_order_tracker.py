@@ -165,4 +165,4 @@ class OrderTracker(Panel):
     def _show_error(self, error: BaseException) -> None:
         """Display an error above the orders."""
         self.order_list.note = Note("bad", str(error))
-        self.order_list.touch()
+        self.order_list.notify_views()

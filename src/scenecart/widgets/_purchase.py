@@ -139,7 +139,7 @@ class Purchase(CartContents):
         self.offer: Offer | None = None
         self.bought: CompletedPurchase | None = None
         self.directory = directory
-        self.placer = OrderPlacer(client, runner, self._placed, self.touch)
+        self.placer = OrderPlacer(client, runner, self._placed, self.notify_views)
         self.placer.refused = self._refused
         # what is being bought, and the contents of the cart at that time
         self._wanted: Estimate | None = None
@@ -208,14 +208,14 @@ class Purchase(CartContents):
         """Buy nothing."""
         self._runner.cancel("owned-facts")
         self.offer = None
-        self.touch()
+        self.notify_views()
 
     @synchronized
     def choose(self, choice: str) -> None:
         """Choose whether owned areas are left out (``"rest"``) or bought again (``"all"``)."""
         if self.offer is not None and self.offer.owned is not None and choice in {ALL, REST}:
             self.offer = replace(self.offer, choice=choice)
-            self.touch()
+            self.notify_views()
 
     @synchronized
     def buy(self, total_credits: int) -> None:
@@ -249,13 +249,13 @@ class Purchase(CartContents):
     def start_next(self) -> None:
         """Show the cart again after a purchase."""
         self.bought = None
-        self.touch()
+        self.notify_views()
 
     def set_note(self, note: Note | BaseException) -> None:
         """Display a note that is not about a purchase."""
         with LOCK:
             self.placer.note = note if isinstance(note, Note) else failure_note(note)
-            self.touch()
+            self.notify_views()
 
     def _contents_changed(self, change: Any) -> None:
         with LOCK:
@@ -284,20 +284,20 @@ class Purchase(CartContents):
             self._runner.start(
                 "owned-facts", lambda _: find_owned(self._client, estimate.cart), self._show_owned, self._owned_unknown
             )
-        self.touch()
+        self.notify_views()
 
     def _show_owned(self, owned: OwnedFacts) -> None:
         if self.offer is not None:
             # the safe answer is chosen
             self.offer = replace(self.offer, owned=owned, choice=REST if owned.facts else ALL)
-        self.touch()
+        self.notify_views()
 
     def _owned_unknown(self, error: Exception) -> None:
         if self.offer is not None:
             text = "It is checked again before the order is sent."
             note = failure_note(error, "It is not known what of this is owned already.")
             self.offer = replace(self.offer, note=replace(note, kind="warn", hint=text))
-        self.touch()
+        self.notify_views()
 
     def _place_estimate(self, estimate: Estimate, owned: str) -> None:
         wanted, captures = self._wanted, self._wanted_captures
@@ -323,7 +323,7 @@ class Purchase(CartContents):
     def _show_balance(self, balance: dict[str, Any]) -> None:
         if self.bought is not None:
             self.bought = replace(self.bought, balance=balance)
-            self.touch()
+            self.notify_views()
 
     def _refused(self, error: Exception) -> None:
         wanted = self._wanted
@@ -341,4 +341,4 @@ class Purchase(CartContents):
     def _offer_refused(self, wanted: Estimate, owned: OwnedFacts) -> None:
         self.offer = Offer(wanted, owned, REST, refused=True)
         self.placer.discard_retry()
-        self.touch()
+        self.notify_views()

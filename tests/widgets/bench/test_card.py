@@ -51,7 +51,7 @@ def test_card_state_shows_sources_and_estimates(found: gpd.GeoDataFrame):
     assert facts["Cloud over my area"] == ("", "not known")
     assert facts["Cloud, whole scene"] == ("provider", f"{found['eo:cloud_cover'].iloc[1]:.1f} %")
     assert facts["Owned by us"] == ("", "not known")
-    assert card_state(state)["pay"] is None
+    assert card_state(state)["price"] is None
     state.annotate(
         {
             "aoi:cloud_cover": [10.84] * len(found),
@@ -66,7 +66,7 @@ def test_card_state_shows_sources_and_estimates(found: gpd.GeoDataFrame):
     assert facts["Cloud over my area"] == ("estimate", "≈ 10.8 %")
     assert facts["Owned by us"] == ("", "71 % of my area")
     assert shown["owned"] == "part"
-    assert shown["pay"] == {"label": "30.76 km² charged", "value": "A$\N{NO-BREAK SPACE}384.44"}
+    assert shown["price"] == {"label": "30.76 km² charged", "value": "A$\N{NO-BREAK SPACE}384.44"}
     assert shown["position"] == f"2 of {len(found)}"
 
 
@@ -77,14 +77,14 @@ def test_card_walks_in_the_order_of_the_list_and_fills_the_cart(client: scenecar
     card = CardPart(state, client, runner, lambda kind, _: requests.append(kind))
     labels = state.captures.index.tolist()[::-1]
     card.order_by(labels)
-    act(card, "walk", step=1)
+    act(card, "step", step=1)
     assert state.current == labels[0]
-    act(card, "walk", step=1)
+    act(card, "step", step=1)
     act(card, "toggle")
     assert state.selection == (labels[1],)
     assert card.state["is_in_cart"]
     for _ in range(3):
-        act(card, "walk", step=-1)
+        act(card, "step", step=-1)
     assert (state.current, card.state["has_previous"]) == (labels[0], False)
     act(card, "compare")
     assert requests == ["compare"]

@@ -39,7 +39,7 @@ def test_service_status_reads_who_is_signed_in_and_the_balance(watch: ServiceSta
     watch.read()
     state = wait_for(lambda: watch._header.state if watch._header.state["balance"] else None)
     assert state["user"] == "analyst"
-    assert not state["gone"]
+    assert not state["is_unavailable"]
 
 
 def test_service_status_outage_is_shown_and_recovers(watch: ServiceStatus, sandbox: Sandbox):
@@ -48,7 +48,7 @@ def test_service_status_outage_is_shown_and_recovers(watch: ServiceStatus, sandb
     watch.read()
     first = wait_for(lambda: watch._drawer.state["banner"])
     assert first["retries"]
-    assert watch._header.state["gone"]
+    assert watch._header.state["is_unavailable"]
     watch.read()
     second = wait_for(lambda: (b := watch._drawer.state["banner"]) and b != first and b)
     assert second["until"] > first["until"] + 10

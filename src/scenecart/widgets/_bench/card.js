@@ -3,7 +3,7 @@ function draw(state, send, page) {
   if (state.compared) return comparison(state.compared, send, page);
   return el("section", { class: "sec", "aria-label": "Capture" },
     el("h2", {}, "Capture", el("span", { class: "end" }, state.position ? el("span", {}, state.position) : null,
-      state.count ? [iconButton("Previous capture", "left", { disabled: !state.has_previous, onclick: () => send("walk", { step: -1 }) }), iconButton("Next capture", "right", { disabled: !state.has_next, onclick: () => send("walk", { step: 1 }) })] : null)),
+      state.count ? [iconButton("Previous capture", "left", { disabled: !state.has_previous, onclick: () => send("step", { step: -1 }) }), iconButton("Next capture", "right", { disabled: !state.has_next, onclick: () => send("step", { step: 1 }) })] : null)),
     state.id ? capture(state, send, page) : el("div", { class: "pic none" }, el("div", {}, icon("pic", "hug"), state.count ? "Point at a capture, or walk the list with the arrow keys." : "The picture of a capture appears here.")));
 }
 
@@ -16,7 +16,7 @@ function capture(state, send, page) {
       el("div", { class: "ttl" }, state.title),
       el("div", { class: "idl" }, el("span", { class: "mono" }, breakable(state.id)), iconButton(page.local.copied === state.id ? "Copied" : "Copy the id", page.local.copied === state.id ? "check" : "copy", { onclick: () => copy(state.id, page) })),
       el("dl", { class: "facts" }, state.facts.map(([name, source, value]) => [el("dt", {}, name), el("dd", {}, source ? el("span", { class: "q" }, source, " ") : null, value)])),
-      el("div", { class: "pay" }, el("span", { class: "q" }, state.pay?.label || "Price"), el("b", {}, state.pay?.value || "–")),
+      el("div", { class: "price" }, el("span", { class: "q" }, state.price?.label || "Price"), el("b", {}, state.price?.value || "–")),
       state.problem ? el("div", { class: "note bad" }, icon("warn"), el("div", {}, state.problem)) : null,
       el("div", { class: "two" }, cartButton(state, send), button("Compare", { icon: "cmp", kind: "big", title: "C", onclick: () => send("compare") }))));
 }

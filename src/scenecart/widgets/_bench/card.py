@@ -103,14 +103,14 @@ class CardPart(Part):
         state = self._captures
         if kind == "pictures":
             self._pictures.request(fields.get("keys"))
-        elif kind == "walk":
-            self._walk(1 if fields.get("step") == 1 else -1)
+        elif kind == "step":
+            self._step(1 if fields.get("step") == 1 else -1)
         elif kind == "toggle" and state.current is not None:
             state.select([state.current], "toggle")
         elif self._on_request is not None:
             self._on_request(kind, fields)
 
-    def _walk(self, step: int) -> None:
+    def _step(self, step: int) -> None:
         labels = _labels(self._captures, self._order)
         if labels:
             at = labels.index(self._captures.current) + step if self._captures.current in labels else 0
@@ -138,7 +138,7 @@ def card_state(state: CaptureState, order: Sequence[Hashable] | None = None) -> 
         "picture": picture_key(state.aoi, row),
         "tag": "whole capture · approximate" if state.aoi is None else "cut to my area · approximate",
         "facts": _facts(state, row),
-        "pay": _pay(row),
+        "price": _price(row),
         "owned": _owned_kind(row),
         "is_in_cart": state.current in state.selection,
         "problem": clean_text(reason, 200) if isinstance(reason, str) else "",
@@ -182,7 +182,7 @@ def _facts(state: CaptureState, row: pd.Series[Any]) -> list[list[str]]:
     return facts
 
 
-def _pay(row: pd.Series[Any]) -> dict[str, str] | None:
+def _price(row: pd.Series[Any]) -> dict[str, str] | None:
     price, km2 = _number(row, EXACT_PRICE), _number(row, PAID_KM2)
     return None if price is None else {"label": "" if km2 is None else f"{km2:,.2f} km² charged", "value": dollars(price)}
 

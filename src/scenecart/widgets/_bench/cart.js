@@ -44,7 +44,7 @@ function afterwards(state, send) {
   if (state.busy) rows.push(el("div", { class: "note", role: "status" }, icon("info"), el("div", {}, state.busy)));
   if (state.note) rows.push(noteBox(state.note));
   if (state.retry) {
-    if (state.is_outcome_unknown) rows.push(button("Look for it now", { kind: "main wide", icon: "search", onclick: () => send("look") }));
+    if (state.is_outcome_unknown) rows.push(button("Look for it now", { kind: "main wide", icon: "search", onclick: () => send("check-outcome") }));
     rows.push(button(state.retry, { kind: state.is_outcome_unknown ? "flat wide" : "main wide", title: "The same purchase with its own key. You will not be charged twice.", onclick: () => send("retry") }));
   } else if (state.count && state.can_price) {
     rows.push(button("Try now", { kind: "main wide", icon: "redo", onclick: () => send("price") }));
@@ -113,7 +113,7 @@ function question(owned, send) {
   };
   return [
     el("div", { class: "note own", role: "status" }, icon("own"), el("div", {},
-      owned.lead ? el("div", {}, owned.lead) : null, el("b", {}, owned.title),
+      owned.notice ? el("div", {}, owned.notice) : null, el("b", {}, owned.title),
       owned.facts.map((fact) => el("div", {}, fact.text, " ", fact.order ? el("span", { class: "mono", title: fact.order }, `order ${fact.order.slice(0, 8)}`) : null)),
       owned.more ? el("div", { class: "q" }, `and ${owned.more} more`) : null,
       owned.hint ? el("div", { class: "q" }, owned.hint) : null)),
@@ -128,10 +128,10 @@ function summary(offer) {
   return el("table", { class: "sum" },
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Capture"), el("th", { scope: "col" }, "km²\u00a0charged"), el("th", { scope: "col" }, "A$"))),
     el("tbody", {}, offer.rows.map((row) => [
-      el("tr", { class: `${row.gone ? "gone" : ""} ${row.is_part ? "in" : ""}` },
+      el("tr", { class: `${row.is_left_out ? "left-out" : ""} ${row.is_part ? "in" : ""}` },
         el("td", {}, el("span", {}, row.day, row.owned ? el("span", { class: "pill own" }, el("i", { class: "sw" }), "Owned") : null)),
         el("td", {}, row.km2.replace(" km²", "")), el("td", {}, row.price.replace("A$\u00a0", ""))),
-      row.id ? el("tr", { class: `idr ${row.gone ? "gone" : ""} ${row.is_part ? "in" : ""}` }, el("td", { colspan: "3", class: "mono" }, breakable(row.id))) : null,
+      row.id ? el("tr", { class: `idr ${row.is_left_out ? "left-out" : ""} ${row.is_part ? "in" : ""}` }, el("td", { colspan: "3", class: "mono" }, breakable(row.id))) : null,
     ]), el("tr", { class: "t" }, el("td", {}, "Total"), el("td", { colspan: "2" }, offer.total || "A$\u00a00.00"))));
 }
 

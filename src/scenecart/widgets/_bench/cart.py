@@ -117,7 +117,7 @@ class CartPart(Part):
             "license": lambda: setattr(purchase, "license_type", str(fields.get("value", ""))[:80] or STANDARD),
             "buy": lambda: purchase.buy(_credits(fields.get("credits"))),
             "retry": purchase.placer.retry,
-            "look": purchase.placer.check_now,
+            "check-outcome": purchase.placer.check_now,
             "next": purchase.start_next,
             "pictures": lambda: self._pictures.request(fields.get("keys")),
         }
@@ -306,7 +306,7 @@ def _owned_state(offer: Offer, owned: OwnedFacts) -> dict[str, Any]:
     dearer = rest is not None and rest.total_credits > offer.estimate.total_credits
     return {
         "title": f"{count:,} of {pluralize(total, 'capture')} {verb} ours already{part}",
-        "lead": NOTHING_ORDERED if offer.refused else "",
+        "notice": NOTHING_ORDERED if offer.refused else "",
         "facts": [_fact_text(fact) for fact in owned.facts[:_MOST_FACTS]],
         "more": max(0, len(owned.facts) - _MOST_FACTS),
         "hint": "A smaller area can cost more, because services have minimum areas."
@@ -338,12 +338,12 @@ def _offer_rows(offer: Offer, captures: Any) -> list[dict[str, Any]]:
             numbers = [alone[name] for name in group.ids[:MOST_ROWS]]
             rows += [{**row, "km2": _km2(km2), "price": price} for row, (km2, price) in zip(members, numbers, strict=True)]
         else:
-            together = {"id": "", "day": f"{pluralize(len(group.ids), 'capture')} together", "owned": False, "gone": False}
+            together = {"id": "", "day": f"{pluralize(len(group.ids), 'capture')} together", "owned": False, "is_left_out": False}
             rows.append({**together, "km2": _km2(group.aoi_km2), "price": dollars(group.aud)})
             rows += [{**member, "is_part": True} for member in members]
     kept = set() if chosen is None else set(chosen.cart.ids)
     left_out = [name for name in whole.ids if name not in kept]
-    rows += [{**_offer_row(name, days, owned), "km2": "–", "price": dollars(0.0), "gone": True} for name in left_out]
+    rows += [{**_offer_row(name, days, owned), "km2": "–", "price": dollars(0.0), "is_left_out": True} for name in left_out]
     return rows[:MOST_ROWS]
 
 
@@ -354,7 +354,7 @@ def _offer_row(name: str, days: dict[str, str], owned: frozenset[str]) -> dict[s
         "owned": name in owned,
         "km2": "",
         "price": "",
-        "gone": False,
+        "is_left_out": False,
     }
 
 

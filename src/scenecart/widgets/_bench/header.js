@@ -25,15 +25,15 @@ function projectMenu(state, send, page) {
 }
 
 function draw(state, send, page) {
-  const { balance, gone } = state;
-  const job = gone ? el("span", { class: "pill bad", role: "status" }, icon("off"), "Service not answering")
+  const { balance, is_unavailable: isUnavailable } = state;
+  const job = isUnavailable ? el("span", { class: "pill bad", role: "status" }, icon("off"), "Service not answering")
     : state.orders ? el("span", { class: "pill blue", role: "status" }, icon("redo"), state.orders)
     : state.arrived ? el("span", { class: "pill own", role: "status" }, icon("check"), state.arrived) : null;
   const money = balance && el("span", { class: "left-money", title: `Credits of the organization, read at ${balance.time}` },
-    el("b", { class: gone ? "q" : "" }, balance.amount), " ",
-    el("span", { class: "q" }, gone ? `at ${balance.time}` : "left", !gone && balance.held ? el("span", { class: "hide-s" }, `, ${balance.held} held`) : null));
+    el("b", { class: isUnavailable ? "q" : "" }, balance.amount), " ",
+    el("span", { class: "q" }, isUnavailable ? `at ${balance.time}` : "left", !isUnavailable && balance.held ? el("span", { class: "hide-s" }, `, ${balance.held} held`) : null));
   const [first, ...others] = state.news ?? [];
-  const news = first && !gone ? el("button", {
+  const news = first && !isUnavailable ? el("button", {
     type: "button", class: "pill own news", title: [first, ...others].map((one) => `${one.title}: ${one.text}`).join("\n") + "\nClick searches what is watched", onclick: () => send("watch", { name: first.name }),
   }, icon("search"), el("span", {}, first.text), el("span", { class: "q hide-m" }, first.title, others.length ? ` and ${others.length} more` : "")) : null;
   return [

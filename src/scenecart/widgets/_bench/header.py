@@ -47,7 +47,7 @@ def header_state(
         "user": clean_text(user, 60),
         "project": None if not project else project_name(project),
         "projects": [project_name(name) for name in known],
-        "gone": False,
+        "is_unavailable": False,
         "orders": "",
         "arrived": "",
         "news": [],

@@ -67,7 +67,7 @@ class OrdersPart(Part):
 
     def _show_error(self, error: BaseException) -> None:
         self._orders.note = Note("bad", str(error))
-        self._orders.touch()
+        self._orders.notify_views()
 
     def _act(self, kind: str, fields: dict[str, Any]) -> None:
         orders, order = self._orders, str(fields.get("order", ""))

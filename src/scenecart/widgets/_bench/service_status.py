@@ -83,7 +83,7 @@ class ServiceStatus:
         balance, user, hosts = found
         now = dt.datetime.now().astimezone().strftime("%H:%M")
         name = next((user[key] for key in _NAMES if isinstance(user.get(key), str)), self._header.state["user"])
-        self._header.update(balance=balance_state(balance, now), gone=False, user=name[:_LONGEST_NAME])
+        self._header.update(balance=balance_state(balance, now), is_unavailable=False, user=name[:_LONGEST_NAME])
         if hosts:
             self._found_hosts(hosts)
         if self.is_unavailable:
@@ -94,7 +94,7 @@ class ServiceStatus:
     def mark_available(self) -> None:
         """Remove the messages: the service has responded."""
         was_unavailable, self._failures = self.is_unavailable, 0
-        self._header.update(gone=False)
+        self._header.update(is_unavailable=False)
         self._drawer.update(banner=None)
         if was_unavailable:
             self._recovered()
@@ -109,7 +109,7 @@ class ServiceStatus:
         self._failures += 1
         banner = {"title": "The service is not answering.", "text": "What was found stays here.", "retries": True}
         self._drawer.update(banner={**banner, "until": time.time() + pause})
-        self._header.update(gone=True)
+        self._header.update(is_unavailable=True)
         since = (self._header.state["balance"] or {}).get("time")
         self._footer.announce(f"The service has not answered{f' since {since}' if since else ''}. Nothing was lost.")
 
