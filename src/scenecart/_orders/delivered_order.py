@@ -387,3 +387,6 @@ def delivered_rasters(order: DeliveredOrder) -> Mapping[str, Path | RangeReader]
 def arrived_of(order: DeliveredOrder) -> ReceivedItems:
     """Return what the service lists of an order, also of one that is still being processed; see ``DeliveryService.arrived``."""
     return order._api.deliveries.arrived(order._ordered())  # noqa: SLF001  # the handle's own module
+
+
+DeliveredOrder.__module__ = "scenecart"
