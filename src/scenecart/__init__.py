@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from scenecart._util.collector import collector_paused
 from scenecart._version import __version__
 
 if TYPE_CHECKING:
@@ -205,7 +206,9 @@ def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return _load_submodule(name)
     if name in __all__:
-        value = getattr(importlib.import_module(f"scenecart.{_MODULES.get(name, 'exceptions')}"), name)
+        # in a process with geopandas, the collector takes a twentieth of the time of these imports
+        with collector_paused():
+            value = getattr(importlib.import_module(f"scenecart.{_MODULES.get(name, 'exceptions')}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'scenecart' has no attribute {name!r}", name=name, obj=importlib.import_module(__name__))

@@ -17,7 +17,8 @@ import msgspec
 
 from scenecart._api import paging
 from scenecart._captures.features import MEMBERS, NULL, UNREADABLE, Feature, ForeignFeature, Geometry, Slots
-from scenecart._util.json import NotJson, collector_paused, loads
+from scenecart._util.collector import collector_paused
+from scenecart._util.json import NotJson, loads
 from scenecart.exceptions import ServiceError
 
 _PROBED_BYTES, _PROBED_FEATURES, _MAX_NAMES = 64 * 2**10, 4, 500

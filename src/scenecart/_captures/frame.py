@@ -22,7 +22,8 @@ from scenecart._captures.features import Feature, columns_of, decode_each, forei
 from scenecart._captures.footprints import differing_boxes, read_geometries
 from scenecart._captures.json_columns import json_value
 from scenecart._captures.properties import DATETIME, TIMES
-from scenecart._util.json import collector_paused, loads
+from scenecart._util.collector import collector_paused
+from scenecart._util.json import loads
 from scenecart._util.validate import is_unicode, shown_value
 from scenecart.exceptions import InvalidRequest, warn
 

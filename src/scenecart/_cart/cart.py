@@ -22,7 +22,8 @@ from scenecart._cart.owned import count_owned, mark_clipped, remaining
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import canonical, clip_each, each_km2, geodesic_km2, geojsons, split_each, union
 from scenecart._util import html
-from scenecart._util.json import collector_paused, dumps
+from scenecart._util.collector import collector_paused
+from scenecart._util.json import dumps
 from scenecart._util.reportable import Reportable
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_bool, shown_value

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import math
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
+
+from scenecart._util.collector import collector_paused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,18 +44,6 @@ def loads(data: bytes) -> Any:
             except (ValueError, RecursionError):
                 # the parser's message names every level of a deep document
                 raise NotJson(str(error)[:_MAX_REASON]) from None
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Pause the cyclic garbage collector, which would scan a million new objects without cycles."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def dumps(value: Any) -> bytes:
