@@ -51,6 +51,18 @@ def test_prepare_data_folder_is_written_once(tmp_path: Path, monkeypatch: pytest
     assert (tmp_path / "box" / "catalog.sqlite").stat().st_ino != first.st_ino
 
 
+def test_prepare_data_folders_with_one_seed_have_copies_of_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The captures of a seed are generated once for all data folders; a cache folder that cannot be used makes no difference."""
+    contents = []
+    for cache, folder in (("cache", "first"), ("cache", "second"), ("file/cache", "third")):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / cache))
+        (tmp_path / "file").touch()
+        (tmp_path / folder).mkdir()
+        contents.append(archive.prepare(tmp_path / folder, 7, 100, None, keep=True).read_bytes())
+    assert contents[0] == contents[1] == contents[2]
+    assert len(list((tmp_path / "cache" / "scenecart" / "sandbox").glob("*.sqlite"))) == 1
+
+
 def test_prepare_without_data_folder_uses_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign_in: Callable[..., ServiceClient]
 ):

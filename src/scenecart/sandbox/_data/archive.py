@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import tempfile
 from importlib import resources
@@ -18,7 +19,7 @@ from scenecart.sandbox._data import stac_files, synthetic
 from scenecart.sandbox._problem import SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _FILE = "catalog.sqlite"
 # that another process may take for the same captures
@@ -39,23 +40,38 @@ def prepare(data: Path, seed: int, count: int, items: Path | None, *, keep: bool
     items
         File or folder of STAC items to use instead; None keeps the items that the folder already has.
     keep
-        Whether the folder stays after the sandbox stops. For a temporary folder the generated captures are cached in the user's
-        cache folder, because generating them takes seconds.
+        Whether the folder stays after the sandbox stops. Generating captures takes seconds, so they are kept in the user's cache
+        folder: a temporary folder uses that file, any other gets a copy of it.
     """
     path = data / _FILE
-    if items is None:
-        signature = f"{_generator_digest()}/{seed}/{count}"
-        if keep and _has_items(path):
-            return path
-        if not keep:
-            path = _cache_path(signature) or path
-    else:
+    if items is not None:
         signature = _items_signature(items)
+        return _written(path, signature, lambda database: _fill(database, signature, _item_rows(items), is_generated=False))
+    if keep and _has_items(path):
+        return path
+    signature = f"{_generator_digest()}/{seed}/{count}"
+    if keep and _has_signature(path, signature):
+        return path
+
+    def fill(database: sqlite3.Connection) -> None:
+        _fill(database, signature, _generated_rows(seed, count), is_generated=True)
+
+    cached = _cache_path(signature)
+    if cached is not None:
+        # the disk of the cache folder may be full
+        with contextlib.suppress(SandboxError):
+            made = _written(cached, signature, fill)
+            return _copied(made, path) if keep else made
+    return _written(path, signature, fill)
+
+
+def _written(path: Path, signature: str, fill: Callable[[sqlite3.Connection], None]) -> Path:
+    """Write a capture file if it is missing or has another signature, and return its path."""
     if not _has_signature(path, signature):
         with _alone(path):
             # another process may have written it meanwhile
             if not _has_signature(path, signature):
-                _write(path, signature, seed, count, items)
+                _write(path, fill)
     return path
 
 
@@ -120,13 +136,32 @@ def _has_items(path: Path) -> bool:
     return source is not None and source[1]
 
 
-def _write(path: Path, signature: str, seed: int, count: int, items: Path | None) -> None:
+def _write(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     """Write the capture file atomically."""
+    with _replacing(path) as name, contextlib.closing(sqlite3.connect(name, isolation_level=None)) as database:
+        fill(database)
+
+
+def _copied(source: Path, path: Path) -> Path:
+    """Copy a capture file atomically, and return the path of the copy."""
+    with _replacing(path) as name:
+        shutil.copyfile(source, name)
+    return path
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[str]:
+    """Give the name of a new file beside a path, which takes its place at the end.
+
+    Raises
+    ------
+    SandboxError
+        If it cannot be written.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     os.close(handle)
     try:
-        with contextlib.closing(sqlite3.connect(name, isolation_level=None)) as database:
-            _fill(database, signature, seed, count, items)
+        yield name
         Path(name).replace(path)
     except (OSError, sqlite3.OperationalError) as error:
         raise SandboxError(f"The catalog cannot be written to {path.parent}: {error}.") from error
@@ -134,11 +169,10 @@ def _write(path: Path, signature: str, seed: int, count: int, items: Path | None
         Path(name).unlink(missing_ok=True)
 
 
-def _fill(database: sqlite3.Connection, signature: str, seed: int, count: int, items: Path | None) -> None:
+def _fill(database: sqlite3.Connection, signature: str, rows: Iterable[tuple[Any, ...]], *, is_generated: bool) -> None:
     schema = resources.files("scenecart.sandbox._data").joinpath("catalog.sql").read_text(encoding="utf-8")
     database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;")
     database.executescript(f"BEGIN;{schema}")
-    rows = _generated_rows(seed, count) if items is None else _item_rows(items)
     database.executemany("INSERT INTO capture VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     database.execute(
         "INSERT INTO capture_box SELECT 2 * number, west, iif(west > east, 180, east), south, north FROM capture"
@@ -150,7 +184,7 @@ def _fill(database: sqlite3.Connection, signature: str, seed: int, count: int, i
         "CREATE INDEX capture_time ON capture (host, begins DESC, number, ends, collection, cloud, west, south, east, north)"
     )
     database.execute("CREATE INDEX capture_id ON capture (id)")
-    if items is None:
+    if is_generated:
         products = [
             (p.host, p.collection, p.credits_per_km2, p.least_km2, p.least_credits, p.unites_one_date, p.retired)
             for p in synthetic.PRODUCTS
@@ -168,7 +202,7 @@ def _fill(database: sqlite3.Connection, signature: str, seed: int, count: int, i
         " min(iif(west > east, -180, west)), min(south), max(iif(west > east, 180, east)), max(north)"
         " FROM capture c WHERE c.host = product.host AND c.collection = product.collection)"
     )
-    database.execute("INSERT INTO source VALUES (?, ?)", (signature, items is not None))
+    database.execute("INSERT INTO source VALUES (?, ?)", (signature, not is_generated))
     database.execute("COMMIT")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import json
 import logging
 import math
@@ -292,11 +293,13 @@ def _image(service: Service) -> Endpoint:
 
 
 def _openapi(service: Service) -> Endpoint:
-    document = json.dumps(describe(service.url)).encode()
+    @functools.cache
+    def document() -> bytes:
+        return json.dumps(describe(service.url)).encode()
 
     async def endpoint(request: Request) -> Response:
         is_named = "application/vnd.oai.openapi+json" in request.headers.get("accept", "")
-        return Response(document, media_type="application/vnd.oai.openapi+json;version=3.1" if is_named else "application/json")
+        return Response(document(), media_type="application/vnd.oai.openapi+json;version=3.1" if is_named else "application/json")
 
     return endpoint
 
