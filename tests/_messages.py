@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ class Message:
     place: str
 
 
+@functools.cache
 def read_messages() -> list[Message]:
     """Return every call that makes an error or a warning, or that is given a code."""
     trees = {

@@ -149,7 +149,7 @@ def test_purchase_in_two_racing_processes_buys_once(runner: CrashRunner, fresh: 
     steps = steps_of(runner, next(fresh), tmp_path)
     (tmp_path / "second").mkdir()
     with CrashRunner(runner.box, runner.captures, tmp_path / "second") as second, ThreadPoolExecutor(2) as pool:
-        for race in range(8):
+        for race in range(4):
             tile, home = next(fresh), str(tmp_path / f"race-{race}")
             killed = Job(home, tile, kill_at=rng.randint(1, steps) if race % 2 else None)
             list(pool.map(lambda racer, job: racer.run(job), (runner, second), (killed, Job(home, tile))))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(0)
 
-HOURS = float(os.environ.get("SCENECART_SOAK_HOURS", "0.1"))
+HOURS = float(os.environ.get("SCENECART_SOAK_HOURS", "0.05"))
 SPEED = float(os.environ.get("SCENECART_SOAK_SPEED", "120"))
 FAULTS = float(os.environ.get("SCENECART_SOAK_FAULTS", "0.05"))
 SEED = int(os.environ.get("SCENECART_SOAK_SEED", "1"))
