@@ -109,8 +109,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.docs
-	-$(BIN)/python docs/screens.py docs/_build/screens/workbench
-	-$(BIN)/python docs/looks.py docs/_build/screens/looks
+	-$(BIN)/python docs/screens.py docs/_build/screens/workbench & $(BIN)/python docs/looks.py docs/_build/screens/looks; wait
 	$(BIN)/sphinx-build -W -E -q -j auto -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 

@@ -26,6 +26,8 @@ __all__ = ["App", "Jupyter", "chromium", "environment_of", "notebook", "search_h
 HARBOUR = (151.18, -33.99, 151.24, -33.94)
 SCHEMES = ("light", "dark")
 _SETTLE = 400
+# Voila has no themes of its own
+_HAS_THEME = "light => [null, String(light)].includes(document.body.getAttribute('data-jp-theme-light'))"
 _WAITS = "![...document.querySelectorAll('.sc-results .waits')].some(one => one.offsetParent)"
 
 
@@ -46,6 +48,13 @@ def settle(page: Page) -> None:
     page.wait_for_function(_WAITS)
 
 
+def in_scheme(page: Page, scheme: str) -> None:
+    """Show a page light or dark, and JupyterLab in its theme of that kind."""
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of SCHEMES
+    page.wait_for_function(_HAS_THEME, arg=scheme == "light")
+    settle(page)
+
+
 @contextlib.contextmanager
 def new_page(browser: Browser, width: int, height: int, scheme: str = "light") -> Iterator[Page]:
     """Open a page without animations; when it is closed, its kernel ends."""
@@ -58,9 +67,9 @@ def new_page(browser: Browser, width: int, height: int, scheme: str = "light") -
 
 
 @contextlib.contextmanager
-def jupyterlab(*cells: str, dark: bool = False, **variables: str) -> Iterator[tuple[Jupyter, Path]]:
-    """Start JupyterLab with a notebook ``page.ipynb`` of some cells, in a folder of its own."""
+def jupyterlab(*cells: str, **variables: str) -> Iterator[tuple[Jupyter, Path]]:
+    """Start JupyterLab with a notebook ``page.ipynb`` of some cells, in a folder of its own and in the theme of the browser."""
     with tempfile.TemporaryDirectory() as work:
         notebook(Path(work) / "page.ipynb", *cells)
-        with Jupyter("lab", Path(work), Path(work), dark=dark, **variables) as lab:
+        with Jupyter("lab", Path(work), Path(work), dark=None, **variables) as lab:
             yield lab, Path(work)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from _browser import HARBOUR, SCHEMES, jupyterlab, new_page, take_into_folder
+from _browser import HARBOUR, SCHEMES, in_scheme, jupyterlab, new_page, take_into_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,25 +62,28 @@ _DONE = """() => [...document.querySelectorAll('.sc-gallery .frame.waits, .sc-co
   && document.querySelectorAll('[class*=scenecart-imagery] img').length >= 4"""
 
 
-def widgets(browser: Browser, folder: Path, scheme: str) -> None:
+def widgets(browser: Browser, folder: Path) -> None:
     """Take a picture of each widget in JupyterLab, and of the reports that it wrote."""
-    with jupyterlab(*CELLS, dark=scheme == "dark") as (lab, work), new_page(browser, WIDTH, 1_400, scheme) as page:
+    with jupyterlab(*CELLS) as (lab, work), new_page(browser, WIDTH, 1_400) as page:
         lab.open(page, "page.ipynb")
         kernel = lab.kernel()
         kernel.wait("'delivered' in globals() and len(delivered.imagery) == 2", seconds=120)
         shown = page.locator(".jp-OutputArea-output > .scenecart-panel, .jp-OutputArea-output > .scenecart")
-        for number, name in enumerate(NAMES):
-            shown.nth(number).wait_for()
-            shown.nth(number).scroll_into_view_if_needed()
-            page.wait_for_timeout(1_500)
-            kernel.wait("not gallery.is_busy and not compare._runner.is_any_busy()", seconds=120)
-            if name == NAMES[-1]:
-                page.wait_for_function(_DONE)
+        for scheme in SCHEMES:
+            in_scheme(page, scheme)
+            for number, name in enumerate(NAMES):
+                shown.nth(number).wait_for()
+                shown.nth(number).scroll_into_view_if_needed()
                 page.wait_for_timeout(1_500)
-            shown.nth(number).screenshot(path=folder / f"{name}-{scheme}.png")
+                kernel.wait("not gallery.is_busy and not compare._runner.is_any_busy()", seconds=120)
+                if name == NAMES[-1]:
+                    page.wait_for_function(_DONE)
+                    page.wait_for_timeout(1_500)
+                shown.nth(number).screenshot(path=folder / f"{name}-{scheme}.png")
         kernel.close()
-        for name in ("quote", "receipt"):
-            report(browser, work / f"{name}.html", folder / f"{name}-{scheme}.png", scheme)
+        for scheme in SCHEMES:
+            for name in ("quote", "receipt"):
+                report(browser, work / f"{name}.html", folder / f"{name}-{scheme}.png", scheme)
 
 
 def report(browser: Browser, path: Path, target: Path, scheme: str) -> None:
@@ -90,11 +93,5 @@ def report(browser: Browser, path: Path, target: Path, scheme: str) -> None:
         page.screenshot(path=target, full_page=True)
 
 
-def take(browser: Browser, folder: Path) -> None:
-    """Take all pictures."""
-    for scheme in SCHEMES:
-        widgets(browser, folder, scheme)
-
-
 if __name__ == "__main__":
-    take_into_folder(take)
+    take_into_folder(widgets)

@@ -55,16 +55,21 @@ def environment_of(sandbox: Sandbox, account: str = "analyst") -> dict[str, str]
 
 
 class Jupyter:
-    """A notebook server: ``"lab"`` for a folder, or ``"voila"`` for one notebook."""
+    """A notebook server: ``"lab"`` for a folder, or ``"voila"`` for one notebook.
 
-    def __init__(self, kind: str, root: Path, folder: Path, *, dark: bool = False, **environ: str) -> None:
+    With ``dark=None``, the theme is that of the browser.
+    """
+
+    def __init__(self, kind: str, root: Path, folder: Path, *, dark: bool | None = False, **environ: str) -> None:
         self.kind, self.root, self.folder = kind, root, folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
         settings = dict(_SETTINGS)
-        if dark:
+        if dark is None:
+            settings["apputils-extension/themes"] = {"adaptive-theme": True}
+        elif dark:
             settings["apputils-extension/themes"] = {"theme": "JupyterLab Dark"}
         for name, value in settings.items():
             path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
