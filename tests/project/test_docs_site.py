@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
+import screens
 from _docs import DOCS, ROOT, Built, pages
 from _site import is_page
 
@@ -36,6 +37,12 @@ def test_benchmarks_begin_with_ten_lines_and_a_plot_for_each_theme():
     for theme in ("light", "dark"):
         assert f":class: only-{theme}\n" in head
         assert (DOCS / "images" / f"bench-summary-{theme}.svg").is_file()
+
+
+def test_pictures_of_the_workbench_on_pages_are_taken():
+    """`make docs` takes exactly the pictures of the Workbench that pages show, light and dark."""
+    named = {found for path in pages() for found in re.findall(r'workbench/([\w-]+\.png)"', path.read_text("utf-8"))}
+    assert named == {f"{name}-{scheme}.png" for name in {*screens.SHOWN, "jupyterlab"} for scheme in ("light", "dark")}
 
 
 def test_notebook_of_a_user_is_no_page():
