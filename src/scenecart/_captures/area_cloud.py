@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 COLUMNS = (AREA_CLOUD, AREA_CLOUD_SOURCE, AREA_CLOUD_NOTE)
 OUTSIDE = "It does not show the area."
-# the fields of providers for the area of a search, and whether they state what is free of cloud
+# fields of providers for the area of a search, and whether they state the cloud-free share
 FIELDS = {AREA_CLOUD: False, "aoi:cloud_free_percentage": True, "cloud_cover_percentage_of_aoi": False}
 _AREA = "aoi:cloud_area"
 _FULL = 100.0
-# of a capture that is entirely inside the area
+# applies to the area if the capture is entirely inside it
 _WHOLE = 0.999
 
 

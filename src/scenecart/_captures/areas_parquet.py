@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
 AREAS_PER_FILE = 100
 _MOST_AT_ONCE = 64
-# groups that wait for a worker, so that responses do not pile up
+# groups that may wait for a worker, which limits the responses in memory
 _AHEAD = 4
-# a capture that covers so much of an area shows all of it
+# a capture that covers at least this share of an area is counted as covering all of it
 _WHOLE = 0.99
 _MANIFEST = "search.json"
 _NUMBERS = (CLOUD_COVER, GSD, OFF_NADIR)
@@ -93,7 +93,7 @@ def search_to_files(
     check_count(at_once, "at_once", most=_MOST_AT_ONCE, optional=False, kind=InvalidQuery)
     check_count(areas_per_file, "areas_per_file", optional=False, kind=InvalidQuery)
     found = _checked(areas)
-    # wrong criteria are wrong for every area
+    # invalid criteria are invalid for every area
     sample = query_of(next((area.geometry for area in found if area.geometry is not None), (0, 0, 1, 1)))
     _check_folder(directory, _fingerprint(found, sample, areas_per_file))
     groups = [found[start : start + areas_per_file] for start in range(0, len(found), areas_per_file)]

@@ -76,7 +76,7 @@ def covered_parts(shapes: np.ndarray[Any, Any], area: Area) -> tuple[np.ndarray[
     near = np.flatnonzero(may_intersect(shapes, area.geometry))
     footprints = valid_areas(shapes[near])
     shapely.prepare(area.geometry)
-    # most captures of a small area cover all of it, and need no measuring
+    # most captures cover all of a small area, which needs no measuring
     is_all = shapely.covered_by(area.geometry, footprints)
     shares[near[is_all]] = 1.0
     parts = each_polygonal(shapely.intersection(footprints[~is_all], area.geometry))
@@ -202,7 +202,7 @@ def _valid_area(shape: Any) -> Any:
         area = polygonal(split_at_antimeridian(shape))
         return area if is_valid(area) else polygonal(shapely.make_valid(area))
     except (InvalidArea, ShapelyError):
-        # it has no place on the globe
+        # the footprint is not on the globe
         return shapely.Polygon()
 
 

@@ -187,7 +187,7 @@ def concat(frames: Iterable[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     if len(parts) == 1:
         return parts[0].reset_index(drop=True)
     with warnings.catch_warnings():
-        # pandas warns of all-empty columns; here they take the type of the other frames, as they should
+        # pandas warns of all-empty columns, which correctly take the type of the other frames here
         warnings.simplefilter("ignore", FutureWarning)
         return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=CRS)
 
@@ -251,7 +251,7 @@ def column_of(name: str) -> str:
     """
     is_unread_time = name.endswith(_AS_GIVEN) and name.removesuffix(_AS_GIVEN) in TIMES
     is_taken = name in OWN_COLUMNS or name in _LAST_COLUMNS or is_unread_time or name.startswith(_PREFIX)
-    # pandas accepts no lone surrogates in column names
+    # pandas does not accept lone surrogates in column names
     writable = name.encode("utf-8", "backslashreplace").decode()
     return _PREFIX + writable if is_taken or writable != name else name
 

@@ -97,7 +97,7 @@ def _items(captures: gpd.GeoDataFrame, *, of_columns: bool = False) -> Iterator[
             value = json_value(values[row], keep_nulls=not is_table)
             if value is not None:
                 if name in _TIME_COLUMNS and isinstance(values[row], dt.date) and not isinstance(values[row], dt.datetime):
-                    # a day is no RFC 3339 time; a search reads it as its first instant
+                    # a day is not an RFC 3339 time; a search reads it as its first instant
                     value = f"{value}T00:00:00Z"
                 if of_columns:
                     properties[name] = value
@@ -319,7 +319,7 @@ def _without_missing_heights(part: Any) -> Any:
 def _bbox(shape: Any) -> list[float]:
     """Return the bbox of a geometry by RFC 7946: west is greater than east across the antimeridian."""
     if shape.geom_type in POLYGONAL:
-        # what has no place on the globe has the bounds of its numbers
+        # a geometry that is not on the globe has the bounds of its numbers
         with contextlib.suppress(InvalidArea):
             return list(around_world_bounds(split_at_antimeridian(shape)))
     return list(map(float, shape.bounds))

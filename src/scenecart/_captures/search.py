@@ -194,7 +194,7 @@ def _features_of(session: Session, query: Query, reporter: ProgressReporter) -> 
     repeats = Repeats()
 
     def by_pages() -> Iterator[Batch]:
-        # after a stream that broke off
+        # after a truncated stream
         repeats.start_again()
         for _, page_batches in _pages(session, query):
             for features, skipped in page_batches:
@@ -315,7 +315,7 @@ def _resumable_stream(session: Session, query: Query, reporter: ProgressReporter
                 for features, skipped in raise_invalid_lines(read_stream(chunks, query.host), query.host):
                     is_empty, withheld = is_empty and not features, withheld + skipped
                     if is_empty:
-                        # perhaps nothing of this stream is understood, and the pages are read instead
+                        # if nothing in this stream can be read, the pages are read instead
                         continue
                     yield repeats.fresh(features), withheld
                     withheld = 0

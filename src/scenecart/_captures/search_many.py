@@ -115,7 +115,7 @@ def _queries(areas: Any, query_of: Callable[[Any], Query]) -> tuple[list[tuple[H
         try:
             queries.append((label, query_of(area)))
         except InvalidQuery:
-            # wrong for every area
+            # invalid for every area
             raise
         except ScenecartError as error:
             errors[label] = f"{type(error).__name__}: {error}"

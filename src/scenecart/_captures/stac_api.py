@@ -62,7 +62,7 @@ def _days(value: Any) -> str | None:
         first, last = np.datetime64(sides[0]), np.datetime64(sides[-1])
     except ValueError:
         return None
-    # a year, month or day more is the begin of the next
+    # the start of the next year, month or day
     return f"{first.astype('datetime64[s]')}Z/{(last + 1).astype('datetime64[s]') - 1}Z"
 
 
@@ -134,11 +134,11 @@ class StacApi:
 
         classes = landing.get("conformsTo") or conforms_to
         links = [{**link, "href": urljoin(url, link["href"])} for link in links_of(landing) if link["rel"] == "search"]
-        # nothing else of the landing page, since pystac would follow some links by itself, and migrate old versions
+        # no other members of the landing page: pystac would follow some links and migrate old versions
         document: dict[str, Any] = {"type": "Catalog", "id": "", "description": "", "stac_version": "1.0.0", "links": links}
         document["conformsTo"] = [name for name in classes if isinstance(name, str)] if isinstance(classes, list) else []
         self._client = Client.from_dict(document, href=url)
-        # the last of a method is the first that is listed
+        # reversed, so that the first link of each method is used
         self._urls = {str(link.get("method") or "GET").upper(): link["href"] for link in reversed(links)}
         if self._urls and not self._client.conforms_to("ITEM_SEARCH"):
             self._client.add_conforms_to("ITEM_SEARCH")
@@ -154,7 +154,7 @@ class StacApi:
         # by POST most APIs understand CQL2 as JSON only
         chosen = method or ("POST" if "POST" in self._urls and language != "cql2-text" else "GET")
         with warnings.catch_warnings():
-            # of methods and extensions that the API does not promise, which are our own warnings
+            # warnings about methods and extensions that the API does not promise; scenecart has its own
             warnings.simplefilter("ignore")
             found = self._client.search(method=chosen, filter_lang=language, **parameters).get_parameters()
         url = self._urls.get(chosen) or next(iter(self._urls.values()))

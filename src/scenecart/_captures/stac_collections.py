@@ -147,7 +147,7 @@ def _row(collection: Mapping[str, Any], queryables: dict[str, Any] | None) -> di
         **{name: collection.get(name) if isinstance(collection.get(name), str) else None for name in _COLUMNS[:4]},
         "start": interval[0],
         "end": interval[-1],
-        # of three dimensions the heights are left out
+        # without the heights of a 3D bbox
         "bbox": {4: numbers, 6: numbers[:2] + numbers[3:5]}.get(len(numbers)),
         "queryables": queryables,
     }

@@ -294,7 +294,7 @@ class _Search:
                 del parameters["query"]
                 return api.request(parameters, method=failed.method)
             if status in _REJECTED and "limit" in parameters and self._query.page_size is None:
-                # perhaps more at a time than the API allows
+                # the page size may exceed the limit of the API
                 del parameters["limit"]
                 return api.request(parameters, method=failed.method)
             return None

@@ -106,7 +106,7 @@ class CatalogReader:
             If there are more than 10,000 documents, or the first is not a catalog.
         """
         self._seen.add(first.url)
-        # the last is the next to be read
+        # a stack: the last document is read next
         waiting: list[tuple[str, str | None]] = []
         document, parent = first, None
         while True:

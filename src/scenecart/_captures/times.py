@@ -109,7 +109,7 @@ def range_text(first: Any, last: Any, form: str = _TO_MINUTES) -> str:
     if first == last:
         return format(first, form)
     ends = [f"{end:%Y-%m-%d}" for end in (first, last)]
-    # a scene that took a few seconds
+    # the acquisition took a few seconds
     return format(first, form) if ends[0] == ends[1] else " – ".join(ends)
 
 

@@ -259,7 +259,7 @@ class ItemRecorder:
     def _write(self, item_id: str) -> None:
         assets = self._received.pop(item_id, None)
         if assets:
-            # also files that its item does not list
+            # before the write, so that the folder of an item that cannot be written is not removed
             self._recorded.add(item_id)
             with self._kept():
                 self._folder.record(self._items[item_id], self._folders[item_id], assets)

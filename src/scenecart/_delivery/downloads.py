@@ -32,7 +32,7 @@ _HELD_SECONDS = 0.1
 _TICK_SECONDS = 0.1
 # how long an interrupted download waits for its threads
 _GRACE_SECONDS = 0.5
-# after so many files without a refusal, one more connection is tried
+# after this many files without a refusal, one more connection is tried
 _FILES_PER_CONNECTION = 4
 
 

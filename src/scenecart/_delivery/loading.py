@@ -97,9 +97,9 @@ def stack_items(
         lacking = [name for name in wanted if not any(name in found for _, found in placed)]
         known = ", ".join(dict.fromkeys(clean_text(name, 40) for item in items for name in known_bands(item)))
         raise InvalidRequest(
-            f"No item has all of the bands {', '.join(map(repr, wanted))}; the bands are {known or 'not known'}."
+            f"must be bands that one item has, got {', '.join(map(repr, wanted))}; the items have {known or 'no named bands'}."
             if not lacking
-            else f"No item has a band {', '.join(map(repr, lacking))}; the bands are {known or 'not known'}.",
+            else f"must be bands of the items, got {', '.join(map(repr, lacking))}; the items have {known or 'no named bands'}.",
             code="band_unknown",
             argument="bands",
             details={"bands": known},

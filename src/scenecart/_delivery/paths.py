@@ -36,7 +36,7 @@ _MAX_NAME_BYTES = 200
 _MAX_FOLDER_BYTES = 100
 _MAX_STEM_BYTES = 90
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
-# files of our own in the folder of an item
+# suffixes of scenecart's own files in the folder of an item
 _OWN_SUFFIXES = (".part", ".etag", ".lock", ".unverified", ".old")
 _DIGEST_LETTERS = 8
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-# pixels of one side that are read; a larger window is thinned
+# largest side of the window that is read, in pixels; a larger window is subsampled
 _MOST_SIDE = 2_048
 _EDGE_PARTS = 32
 _TURN = 360.0
@@ -56,11 +56,15 @@ def pixels_inside(path: Path, area: BaseGeometry, band: int = 1) -> tuple[NDArra
     with opened_raster(path) as dataset:
         if dataset.crs is None or not 1 <= band <= dataset.count:
             raise InvalidRequest(
-                f"{clean_text(path.name, 120)} has no CRS, or no band {band}.", code="mask_unreadable", argument="deliveries"
+                f"must have masks with a CRS and band {band}, got {clean_text(path.name, 120)}.",
+                code="mask_unreadable",
+                argument="deliveries",
             )
         if not is_usable_transform(np.array(dataset.transform, dtype=float).reshape(3, 3)):
             raise InvalidRequest(
-                f"The georeference of {clean_text(path.name, 120)} cannot be used.", code="mask_unreadable", argument="deliveries"
+                f"must have masks with a usable transform, got {clean_text(path.name, 120)}.",
+                code="mask_unreadable",
+                argument="deliveries",
             )
         shapes = [
             shape
@@ -99,7 +103,7 @@ def _projected(area: BaseGeometry, crs: str, *, is_geographic: bool) -> list[Bas
     for shift in (0.0, _TURN, -_TURN) if is_geographic else (0.0,):
         for part in shapely.get_parts(dense):
             moved = affinity.translate(part, xoff=shift)
-            # a CRS of another planet has no place for it
+            # the area cannot be projected to a CRS of another planet
             if np.isfinite(project(shapely.get_coordinates(moved), name)).all():
                 found.append(shapely.transform(moved, lambda xy: project(xy, name)))
     return found

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # the longest side of a mask, in pixels
 MASK_SIDE = 256
-# less fill than this is no evidence
+# a smaller share of fill is not used as evidence
 LEAST_FILL = 0.01
 # a JPEG blurs the edge of black fill
 _BLACK, _WHITE = 16, 250
@@ -40,7 +40,7 @@ def without_fill(picture: Image.Image, inside: Mask | None = None, fill: Mask | 
     pixels = np.array(picture.convert("RGBA"))
     around = Image.fromarray(fill.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(3))
     is_near = np.asarray(around.resize(picture.size, Image.Resampling.NEAREST)) > 0
-    # the mask is coarse: its edge is taken from the picture itself
+    # the mask is coarse, so its edge is refined by the full picture
     is_flat = _is_white(pixels) if is_bright(picture, fill) else _is_black(pixels)
     pixels[..., 3][is_near & is_flat] = 0
     return Image.fromarray(pixels)

@@ -71,7 +71,7 @@ def gif(frames: Sequence[Frame], seconds: float) -> bytes:
     """
     if len(frames) < _LEAST_FRAMES:
         raise InvalidRequest("An animation needs at least two pictures.", code="animation_too_short")
-    # one palette for all, so that what does not change does not flicker
+    # one palette for all frames, so that unchanged parts do not flicker
     pictures = [frame.captioned() for frame in frames]
     palette = Image.fromarray(np.concatenate([np.asarray(one) for one in pictures])).quantize(255, Image.Quantize.MEDIANCUT)
     first, *rest = [one.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for one in pictures]

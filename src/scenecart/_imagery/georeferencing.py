@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     Points = NDArray[np.float64]
 
 _SURE_AGREEMENT, _SURE_LEAD = 0.93, 0.04
-# how far a frame laid north up may be from the bounds of the footprint, as a share of its size
+# largest distance of a north-up frame from the bounds of the footprint, as a share of its size
 _MAX_MARGIN = 0.06
-# of the outside of a scene that is laid north up, and of it and the valid share of the inside together
+# least share of fill outside of a north-up scene, and least sum of it and the share of valid pixels inside
 _FILLED, _CONTRAST = 0.95, 1.4
 _SAME_PLACE = 0.02
 _UTM_LATITUDE, _POLAR_LATITUDE = 84.0, 60.0
@@ -88,7 +88,7 @@ def georeference_picture(
         return None
     # the first of equals: the frame if there is no fill, then the grid that the catalog names
     agreement, best = max(candidates, key=lambda pair: round(pair[0], 3))
-    # another way that puts the picture in the same place is no doubt about it
+    # a candidate with the same position does not make the result uncertain
     others = [score for score, place in candidates if place.method != best.method and _differ(place, best)]
     lead = agreement - max(others, default=0.0)
     if best.method == "north-up":
@@ -167,7 +167,7 @@ def _stated_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[A
         if code is None or transform is None or shape is None:
             continue
         rows, columns = shape[:2]
-        # another picture of the same asset may be served at another size, but not in another shape
+        # the asset may be served at another size, but not with another aspect ratio
         if min(rows, columns) < 1 or abs(math.log(columns / rows * picture.height / picture.width)) > 0.02:  # noqa: PLR2004  # a pixel
             continue
         a, b, c, d, e, f = transform[:6]
@@ -301,7 +301,7 @@ def _frame_by_corners(picture: Image.Image, footprint: BaseGeometry) -> Georefer
 
 def _perspective(points: Points, pixels: Points) -> Points | None:
     """Return the perspective matrix that maps four points in a CRS to four pixels."""
-    # centred and scaled, since metres of a UTM zone lose digits in the products
+    # centred and scaled, because products of UTM coordinates in metres lose digits
     centre, scale = points.mean(0), max(float(np.abs(points - points.mean(0)).max()), 1e-12)
     local = (points - centre) / scale
     rows: list[list[float]] = []

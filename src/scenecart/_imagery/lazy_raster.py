@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scenecart._imagery.ranges import RangeReader
 
-# integers of so many bytes are exact in 32-bit floats
+# integers with this many bytes are exact in 32-bit floats
 _EXACT_BYTES = 2
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# no file beside it (.ovr, .msk, .aux.xml), each of which may name any other file or URL
+# do not read sidecar files (.ovr, .msk, .aux.xml), which may refer to any other file or URL
 _SETTINGS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
 # GDAL finds a driver by the content of a file, a VRT that names other files too; by its first bytes only these are allowed
 _DRIVERS = {
@@ -37,7 +37,7 @@ _DRIVERS = {
 _HINT = "Choose a GeoTIFF, a COG or a JPEG 2000 file."
 # coordinates of any CRS of the Earth are smaller, and pixels larger, in whatever unit
 _FURTHEST, _SMALLEST = 1e12, 1e-9
-# of one tile or strip when decoded: a small file may hold an endless one
+# bytes of one decoded tile or strip, which may be huge in a small file
 _MAX_BLOCK_BYTES = 512 * 2**20
 
 
@@ -77,7 +77,7 @@ def opened_raster(source: Path | RangeReader, *, level: int = -1) -> Iterator[An
         raise InvalidRequest(
             f"{_shown(name)} cannot be read: it is damaged, or not a raster.", code="raster_unreadable", hint=_HINT
         ) from error
-    # pixels that are not compressed would be zeros
+    # uncompressed pixels would be read as zeros
     _raise_unfetched(where)
 
 

@@ -18,7 +18,7 @@ _SIGNATURES = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "WEBP": b"R
 _WEBP_METHOD = 0
 # qualities of pictures within a number of bytes, the best first
 _QUALITIES = (80, 70, 60, 50, 40, 30)
-# rows that are encoded first to find the quality, in bands from top to bottom; narrow bands compress less well by a tenth
+# rows of the sample that finds the quality, in bands from top to bottom; narrow bands compress about a tenth worse
 _SAMPLE_BANDS, _SAMPLE_ROWS, _SAMPLE_EXCESS = 6, 16, 1.1
 _OPAQUE = 255
 _SHRINK = 2

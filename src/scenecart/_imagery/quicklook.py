@@ -24,7 +24,7 @@ _OPERATIONS = {"thumbnail": operations.THUMBNAIL, "large": operations.QUICKLOOK}
 _MAX_BYTES = {"thumbnail": 4 * 2**20, "large": 16 * 2**20}
 _MAX_AT_ONCE = 6
 _MAX_FOLDER_BYTES = 512 * 2**20
-# what is deleted when the folder is full, so that the next picture does not delete again
+# share that is deleted when the folder is full, so that not every new picture deletes files
 _TRIMMED_SHARE = 0.8
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
 
@@ -148,7 +148,7 @@ class QuicklookStore:
     def _files(self) -> list[tuple[float, int, Path]]:
         found = []
         for path in self._folder.glob("*/*"):
-            # another process may delete it
+            # another process may have deleted the file
             with contextlib.suppress(OSError):
                 state = path.stat()
                 found.append((state.st_mtime, state.st_size, path))

@@ -38,7 +38,7 @@ _PERCENTILES = (2.0, 98.0)
 _SAMPLE_SIDE = 1_024
 # an overview this much coarser than the screen still looks sharp, and a third of the pixels is read
 _COARSER = 1.35
-# from here on pixels are shown as squares, not blurred
+# from this magnification on, pixels are drawn as squares and not interpolated
 _MAGNIFIED = 3.0
 # pixels decoded for one picture: a view of all of a file without overviews reads the whole file
 _MAX_DECODED = 120_000_000
@@ -267,7 +267,7 @@ class RasterPicture:
         if not valid.any():
             return np.array([[0.0, 1.0]] * len(self.bands))
         pairs = np.array([np.percentile(band[valid].astype(float), _PERCENTILES) for band in values])
-        # a band of one value is drawn in the middle
+        # a band with a single value is drawn in the middle of the colour scale
         flat = pairs[:, 0] >= pairs[:, 1]
         pairs[flat] += [-1.0, 1.0]
         return pairs

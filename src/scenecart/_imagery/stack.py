@@ -151,7 +151,9 @@ def load_stack(items: Sequence[tuple[Mapping[str, Any], Mapping[str, Layer]]], o
         _check_crossing(arguments["bbox"], options.crs or _most_common_crs(items))
         items = [one for one in items if _touches(one[0], arguments["bbox"])]
         if not items:
-            raise InvalidRequest("No item lies within bbox.", code="bbox_outside", argument="bbox", hint="Choose another bbox.")
+            raise InvalidRequest(
+                "must overlap the bounding box of an item.", code="bbox_outside", argument="bbox", hint="Choose another bbox."
+            )
     is_masked = options.masked or options.scaled
     names = list(items[0][1])
     layers: dict[str, Layer] = {}

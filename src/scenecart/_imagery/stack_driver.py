@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from scenecart._imagery.stack import Layer
 
-# how far pixels may be shifted against the grid and still be pasted, in pixels, as odc-stac has it
+# largest offset from the grid at which pixels are pasted without resampling, in pixels; the value of odc-stac
 _NEAREST, _OTHER = 0.9, 0.05
 
 
