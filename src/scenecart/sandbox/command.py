@@ -54,7 +54,7 @@ def serve(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     box = Sandbox(data, items=items, port=port, pace=pace, captures=captures, dialect=dialect)
     if port:
-        # the catalog takes a moment, and would be in vain
+        # checked before the catalog is generated, which takes a moment
         listen(port).close()
     print_line("Preparing the catalog …" if items is None else f"Reading the catalog from {items} …")
     with box:

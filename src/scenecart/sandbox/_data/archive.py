@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _FILE = "catalog.sqlite"
-# that another process may take for the same captures
+# longest wait for another process that generates the same captures
 _LONGEST_SECONDS = 60.0
 # price rules for the user's own items: credits per km², minimum km², minimum credits, one price for overlap on a date, retired
 _ITEMS_PRODUCT = (20, 0.01, 500, 1, 0)
@@ -69,7 +69,7 @@ def _written(path: Path, signature: str, fill: Callable[[sqlite3.Connection], No
     """Write a capture file if it is missing or has another signature, and return its path."""
     if not _has_signature(path, signature):
         with _alone(path):
-            # another process may have written it meanwhile
+            # another process may have written the file in the meantime
             if not _has_signature(path, signature):
                 _write(path, fill)
     return path

@@ -25,7 +25,7 @@ class _Gate:
         self._thread = threading.local()
 
     def __enter__(self) -> None:
-        # a cursor can be collected in the middle of another use
+        # a cursor can be garbage-collected during another use
         self._thread.depth = depth = getattr(self._thread, "depth", 0) + 1
         if depth == 1:
             with self._changed:
@@ -89,7 +89,7 @@ class _Cursor(sqlite3.Cursor):
             return super().__next__()
 
     def __del__(self) -> None:
-        # ends a query that was not read to its end
+        # ends a query that was not read completely
         with _gate, contextlib.suppress(sqlite3.Error):
             self.close()
 
@@ -98,7 +98,7 @@ class _Connection(sqlite3.Connection):
     def cursor(self, *_: object) -> _Cursor:  # type: ignore[override]  # every cursor passes the gate
         return super().cursor(_Cursor)
 
-    # those of the base class use a cursor of their own, which does not pass the gate
+    # the methods of the base class use another cursor, which does not pass the gate
     def execute(self, *arguments: Any) -> _Cursor:
         return self.cursor().execute(*arguments)
 

@@ -33,12 +33,12 @@ def drawn_once(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
         @lru_cache(maxsize=1)
         def drawers(_process: int) -> list[ThreadPoolExecutor]:
-            # a process that is forked has no threads of its parent
+            # a forked process does not have the threads of its parent
             return [ThreadPoolExecutor(1, "drawing") for _ in range(_AT_ONCE)]
 
         @wraps(draw)
         def drawn(*arguments: P.args, **keywords: P.kwargs) -> T:
-            # the same picture has the same thread
+            # the same arguments always use the same thread
             drawer = drawers(os.getpid())[hash((arguments, *sorted(keywords.items()))) % _AT_ONCE]
             return drawer.submit(kept, *arguments, **keywords).result()  # type: ignore[arg-type]  # lru_cache knows hashable ones only
 

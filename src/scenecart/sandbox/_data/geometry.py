@@ -55,7 +55,7 @@ def parse_geometry(document: Any) -> BaseGeometry:
 
 
 def _is_valid(geometry: BaseGeometry) -> bool:
-    # unlike shapely.is_valid, it does not change the warning filters of the process, in which a client may run beside it
+    # unlike shapely.is_valid, it does not change the warning filters of the process, which may also run a client
     with np.errstate(all="ignore"):
         return bool(shapely.is_valid_reason(geometry) == "Valid Geometry")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BANDS = ("blue", "green", "red", "nir")
 _WATER, _SAND, _FIELD, _FOREST, _DRY, _TOWN, _QUAY = range(7)
-# reflectance in blue, green, red and near infrared of each kind of ground
+# reflectance in blue, green, red and near infrared, by land cover
 _REFLECTANCE = np.array(
     [
         (0.060, 0.055, 0.035, 0.015),
@@ -38,7 +38,7 @@ _REFLECTANCE = np.array(
 _CROP = np.array((0.030, 0.075, 0.040, 0.450), np.float32)
 _SEA_LEVEL, _BEACH = 0.48, 0.006
 _KM_PER_DEGREE = 111.32
-# how far a port bends the coast and spreads its town, in km
+# distances from a port within which the coastline is moved, the town extends, and the harbour lies, in km
 _PORT_COAST, _PORT_TOWN, _HARBOUR = 9.0, 2.6, 1.7
 _DAYS = 365.25
 

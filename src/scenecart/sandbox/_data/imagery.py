@@ -36,7 +36,7 @@ SCALE, OFFSET = 0.0001, -0.1
 _CLOUD_REFLECTANCE = np.array((0.78, 0.77, 0.76, 0.74), np.float32)
 _UTM_SPAN, _UTM_LATITUDE = 6.0, 84.0
 _KM_PER_DEGREE = 111.32
-# positions are computed exactly at so many points of each side of a grid, and interpolated between them
+# number of points along each side of a grid at which positions are computed exactly; others are interpolated
 _NODES = 33
 _MOST_SAMPLES = 2_048
 _CORNERS = 4
@@ -118,7 +118,7 @@ def look(scene: Scene, nodes: tuple[Numbers, Numbers], height: int, width: int) 
     columns, rows = _axis(lon, width), _axis(lat, height)[::-1]
     ground, clouds = Ground(columns, rows, scene.day), scene.clouds
     density = None if clouds is None else clouds.density(columns, rows)
-    # the bands of a pixel beside each other, so that they are picked together
+    # the bands of a pixel are adjacent in memory, so that they are read together
     pixels = np.empty((len(rows), len(columns), len(_CLOUD_REFLECTANCE)), np.uint16)
     clouded = np.zeros(pixels.shape[:2], bool)
     for part in strips(len(rows), len(columns)):
@@ -189,14 +189,14 @@ def _draw_quicklook(scene: Scene, side: int, layout: str, kind: str) -> bytes:
     return encoded(np.concatenate([colours, np.where(inside, 255, 0).astype(np.uint8)[None]]), "PNG")
 
 
-# small ones, which are drawn in no time, do not wait for large ones
+# small pictures, which are drawn quickly, do not wait for large ones
 _draw_small, _draw_large = drawn_once(64)(_draw_quicklook), drawn_once(64)(_draw_quicklook)
 
 
 def encoded(image: Picture, kind: str) -> bytes:
     """Encode bands of a picture as PNG or JPEG."""
     bands, height, width = image.shape
-    # rasterio warns about an image without a transform, so this one gets any
+    # an arbitrary transform: rasterio warns about an image without one
     profile = {"driver": kind, "dtype": "uint8", "count": bands, "height": height, "width": width}
     options = {"quality": 85} if kind == "JPEG" else {"zlevel": 3}
     with environment(), MemoryFile() as memory:
@@ -218,7 +218,7 @@ def grid_of(crs: str, projected: BaseGeometry, most: int, *, stretch: bool = Fal
         Make pixels about square on the ground, not in degrees.
     """
     west, south, east, north = projected.bounds
-    # a line or a point gets a pixel, too
+    # an extent without width or height has one pixel
     x_extent, y_extent = max(east - west, 1e-9), max(north - south, 1e-9)
     narrowing = max(0.05, math.cos(math.radians((south + north) / 2))) if stretch else 1.0
     size = max(x_extent * narrowing / most, y_extent / most)
@@ -249,7 +249,7 @@ def unwrapped(area: BaseGeometry) -> BaseGeometry:
     try:
         return shapely.union_all(shapely.get_parts(moved))
     except GEOSException:
-        # edges along the antimeridian that meet within rounding only
+        # edges along the antimeridian that meet except for rounding
         return moved
 
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     Values = NDArray[np.float32]
     Positions = NDArray[np.float64]
 
-# an octave with fewer pixels than this per cell cannot be seen, so its mean is taken
+# an octave with fewer pixels than this per cell is not visible, so its mean is used
 _LEAST_PIXELS = 2.0
-# of a picture that is drawn in parts
+# pixels per strip of a picture
 _MOST_AT_ONCE = 65_536
 
 
@@ -116,7 +116,7 @@ class _Layer:
         columns, rows = np.arange(left.min(), left.max() + 2), np.arange(top.min(), top.max() + 2)
         period = round(360 * cells)
         corners = _lattice(seed, columns % period if period == 360 * cells else columns, rows) * np.float32(strength)
-        # rows in one piece each, so that they are copied as a whole
+        # contiguous rows, which are copied at once
         lines = np.take(np.diff(corners, axis=1), left - left.min(), axis=1)
         lines *= right_share
         lines += np.take(corners, left - left.min(), axis=1)

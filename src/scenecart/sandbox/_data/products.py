@@ -29,7 +29,7 @@ NO_DATA, CLEAR, CLOUD = 0, 1, 2
 # pixels of the longer side of one delivered raster, and of all rasters of an order together
 _MOST_SIDE, _LEAST_SIDE, _MOST_OF_ORDER = 1_024, 192, 8_000_000
 _METRES_PER_DEGREE = 111_320.0
-# a line or a point gets a pixel, too
+# an extent without width or height has one pixel
 _LEAST_METRES = 1.0
 
 
@@ -88,7 +88,7 @@ def _cog(
             file.descriptions = names
             if scale is not None:
                 file.scales, file.offsets = ((number,) * count for number in scale)
-        # the mean of two classes is no class
+        # classes are not averaged
         how = {"overview_resampling": "MODE"} if count == 1 else {"overview_resampling": "AVERAGE", "predictor": "STANDARD"}
         with memory.open() as source:
             copy_raster(source, target.name, driver="COG", compress="DEFLATE", level=3, blocksize=256, **how)

@@ -25,11 +25,11 @@ _NO_COLLECTION = "uncollected"
 _TIMES = ("datetime", "start_datetime", "acquired")
 _UNKNOWN_TIME = 0.0
 _TIME_NAMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires"})
-# where a table that scenecart wrote names its columns that are JSON text
+# the metadata key under which tables of scenecart name their columns with JSON text
 _JSON_COLUMNS = "scenecart:json_columns"
 _LARGEST = sys.float_info.max
 _FORMATS = "Use JSON, NDJSON, GeoParquet, or a folder of such files"
-# a table of captures that scenecart wrote has these columns beside the properties; the first group is not part of the item
+# columns of scenecart's tables that are not properties; the first group is not part of the item
 _NOT_IN_ITEM = frozenset({"host", "orderable", "not_orderable_reason", "geometry", "bbox", "bbox:as_given"})
 _MEMBERS = ("id", "collection", "stac_version", "stac_extensions", "assets", "links")
 _DOCUMENTS: dict[str, type] = {"assets": dict, "links": list, "stac_extensions": list, "foreign_members": dict}

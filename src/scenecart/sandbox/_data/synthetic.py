@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BEGIN = datetime(2021, 1, 1, tzinfo=UTC).timestamp()
 END = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
 COUNT = 240_000
-# a ring of places is generated whole unless there would be so many captures too many
+# a ring of places is generated completely unless that exceeds the number of captures by this many
 _LARGEST_EXCESS = 1.25
 _MU, _RADIUS, _J2 = 398_600.4418, 6_378.137, 1.08262668e-3  # km³/s², km, none
 _SUN_RATE = 2 * np.pi / 365.2422 / 86_400  # radians a second
@@ -150,7 +150,7 @@ def generate(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
             random = np.random.Generator(np.random.PCG64([seed, number, ring]))
             found += _captures(orbit, places, random)
         if len(rows) + len(found) > _LARGEST_EXCESS * count:
-            # as many places as it takes, in order, so the same count always gives the same captures
+            # as many places as needed, in order, so that the same count always gives the same captures
             found = sorted(found, key=itemgetter(0))[: count - len(rows)]
         rows += map(itemgetter(1), found)
         if len(rows) >= count or batch * ring > 50 * count:

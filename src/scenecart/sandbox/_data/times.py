@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 _FIRST = datetime(1, 1, 1, tzinfo=UTC).timestamp()
-# as a float, a later fraction of a second would be the year 10000
+# a later fraction of a second would be rounded to the year 10000
 _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 

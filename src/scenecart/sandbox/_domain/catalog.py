@@ -281,7 +281,7 @@ def _parse_time(text: str) -> float | None:
 def _add_property_conditions(query: dict[str, Any] | None, search: Search) -> None:
     for condition in parse_query(query):
         name = condition.name
-        # an item from a file is searched in its JSON, a generated one in its columns
+        # conditions on an item from a file apply to its JSON, those on a generated capture to its columns
         column = f"iif(body IS NULL, {synthetic.PROPERTIES.get(name, 'NULL')}, json_extract(body, ?))"
         if name == "eo:cloud_cover":
             column = "cloud"

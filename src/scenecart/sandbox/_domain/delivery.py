@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 SIGNED_SECONDS = 900
 _MOST_DIGITS = 15
 _POLL_SECONDS = 0.05
-# of a longer list of items, files are written for so many seconds; the other items have no sizes and checksums at first
+# seconds for which files are written while a list of items is requested; the other items have no sizes and checksums at first
 _SHORT_LIST = 24
 _MOST_SECONDS = 1.0
-# files of so many items are written at the same time
+# number of items whose files are written at the same time
 _WRITERS = 8
 
 
@@ -73,7 +73,7 @@ class Delivery:
     def order_items(self, caller: Caller, order_id: str) -> dict[str, Any]:
         """Return the STAC items of an order."""
         order = self._orders.find(caller, order_id)
-        # read to the end first: an open query makes SQLite refuse the write that follows the files
+        # read completely: SQLite refuses the write after the files while a query is open
         rows = self._storage.read.execute('SELECT * FROM item WHERE "order" = ? ORDER BY number', (order["id"],)).fetchall()
         return {"type": "FeatureCollection", "features": self.list_stac(rows)}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _EXPIRES_SECONDS = 600
-# consonants that look different from each other, so that no words appear
+# consonants that are easy to distinguish; without vowels, codes do not form words
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 
 

@@ -289,7 +289,7 @@ class Orders:
         columns, marks = ", ".join(values), ", ".join("?" * len(values))
         database.execute(f'INSERT INTO "order" ({columns}) VALUES ({marks})', list(values.values()))  # noqa: S608  # fixed names
         self._ledger.reserve(database, caller, order_id, order.quote.credits, request_key.fingerprint)
-        # only now: an order that cannot be paid leaves the failure to the next one
+        # not before: if this order cannot be paid, the next one fails
         if self._failures:
             self._failures.popleft()
         return database.execute('SELECT * FROM "order" WHERE id = ?', (order_id,)).fetchone()

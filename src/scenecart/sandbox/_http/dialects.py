@@ -124,7 +124,7 @@ class DialectMiddleware:
         held: list[Message] = []
 
         async def hold(message: Message) -> None:
-            # images, files and streams of operations without a dialect pass unread
+            # images, files and streams of operations without a dialect are passed on without being read
             is_start = message["type"] == "http.response.start"
             if operation in self._operations or held or (is_start and message["status"] >= HTTPStatus.BAD_REQUEST):
                 held.append(message)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from scenecart.sandbox._http.exchange import ActiveDialect, Exchange, Reply
     from scenecart.sandbox._http.operations import Service
 
-# every third response of an operation is a wrong one
+# every third response of an operation is wrong
 _EVERY = 3
 _OPERATIONS = (*ORDER_OPERATIONS, "orders.cancel", "orders.list_assets")
 _FOREIGN = "-of-another-user"
