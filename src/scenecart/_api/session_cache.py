@@ -108,12 +108,12 @@ def forget(folder: Path, base_url: str) -> list[StoredSession]:
     """Delete the tokens of every account of a service, and return them so that they can be revoked."""
     path = folder / "sessions.json"
     kept = _load(path)
-    gone = {
+    deleted = {
         name: entry for name, entry in kept["sessions"].items() if not isinstance(entry, dict) or entry.get("service") == base_url
     }
-    if gone:
-        _save(path, {**kept, "sessions": {name: entry for name, entry in kept["sessions"].items() if name not in gone}})
-    return [session for entry in gone.values() if (session := _session_of(entry)) is not None]
+    if deleted:
+        _save(path, {**kept, "sessions": {name: entry for name, entry in kept["sessions"].items() if name not in deleted}})
+    return [session for entry in deleted.values() if (session := _session_of(entry)) is not None]
 
 
 def _session_of(entry: Any) -> StoredSession | None:

@@ -89,9 +89,9 @@ def _queries(registry: HostRegistry, names: list[str], criteria: SearchCriteria)
     known = registry.names() if wanted else {}
     queries: dict[str, Query] = {}
     for name, query in every.items():
-        here = [one for one in wanted if one in known.get(name, wanted)]
-        if here or not wanted:
-            queries[name] = build_query(name, replace(criteria, collections=here)) if here != wanted else query
+        in_host = [one for one in wanted if one in known.get(name, wanted)]
+        if in_host or not wanted:
+            queries[name] = build_query(name, replace(criteria, collections=in_host)) if in_host != wanted else query
     return queries
 
 

@@ -79,12 +79,12 @@ def collections(
         first = source.read(address)
         api = open_api(source, first)
         listed: list[tuple[dict[str, Any], str]] = []
-        asks = False
+        has_queryables = False
         if api is not None and isinstance(source, Web):
             landing = loads(first.body)
             data = next((link["href"] for link in links_of(landing) if link["rel"] == "data"), "collections")
             listed = list(_listed(source, source.resolve(first.url, data) or first.url))
-            asks = queryables and api.promises("FILTER")
+            has_queryables = queryables and api.promises("FILTER")
         else:
             walk = CatalogReader(source)
             for _ in walk.items(first, only_collections=True):
@@ -92,7 +92,7 @@ def collections(
             listed = [(one, first.url) for one in walk.collections]
         found = {str(one.get("id")): (one, base) for one, base in listed}
         with thread_pool(_AT_ONCE, "scenecart-queryables") as threads:
-            known = list(threads.map(lambda pair: _queryables(source, *pair, asks=asks), found.values()))
+            known = list(threads.map(lambda pair: _queryables(source, *pair, has_queryables=has_queryables), found.values()))
     rows = [_row(one, properties) for (one, _), properties in zip(found.values(), known, strict=True)]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     for name in ("start", "end"):
@@ -103,9 +103,9 @@ def collections(
 def _listed(web: Web, url: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield the collections that an API lists, page by page, each with the URL of the list."""
     request: SearchRequest | None = SearchRequest(url)
-    asked: set[bytes] = set()
+    requested: set[bytes] = set()
     while request is not None:
-        asked.add(request.key)
+        requested.add(request.key)
         document = web.read(request.url, method=request.method, body=request.body, headers=request.headers)
         try:
             content = loads(document.body)
@@ -116,14 +116,14 @@ def _listed(web: Web, url: str) -> Iterator[tuple[dict[str, Any], str]]:
             raise document.unreadable("The response is not a list of collections.", code="stac_collections_unreadable")
         yield from ((one, url) for one in listed if isinstance(one, dict))
         request = next_request(web, content, request, document)
-        if request is not None and request.key in asked:
+        if request is not None and request.key in requested:
             warn(f"{web.host} repeated a page of collections. The list may be incomplete.", code="stac_page_repeated")
             return
 
 
-def _queryables(source: Web | Folder, collection: Mapping[str, Any], base: str, *, asks: bool) -> dict[str, Any] | None:
+def _queryables(source: Web | Folder, collection: Mapping[str, Any], base: str, *, has_queryables: bool) -> dict[str, Any] | None:
     """Return the queryable properties of a collection; None if they are not stated."""
-    if not asks:
+    if not has_queryables:
         return None
     href = next((link["href"] for link in links_of(collection) if link["rel"] == _QUERYABLES), None)
     if href is None:

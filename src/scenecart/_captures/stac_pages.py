@@ -47,11 +47,11 @@ def read_pages(
         If a page cannot be read, or announces another one that cannot be requested.
     """
     repeats = Repeats()
-    asked: set[bytes] = set()
+    requested: set[bytes] = set()
     request, document = _read_first(web, first, instead)
     pages_without_new = count = 0
     while True:
-        asked.add(request.key)
+        requested.add(request.key)
         page = read_items(document, reader, modifier)
         repeats.start_page()
         before = len(repeats)
@@ -63,7 +63,7 @@ def read_pages(
         if following is None:
             _check_count(web, page.paging, document.matched, count)
             return
-        if following.key in asked or pages_without_new >= _MAX_PAGES_WITHOUT_NEW:
+        if following.key in requested or pages_without_new >= _MAX_PAGES_WITHOUT_NEW:
             warn(
                 f"{web.host} repeated a page, so the search ended there. The result may be incomplete.",
                 code="stac_page_repeated",

@@ -107,9 +107,9 @@ class Arrangement:
         cut = np.flatnonzero(~shapely.covers(self._footprints[candidate], pieces[piece]))
         common = shapely.intersection(self._footprints[candidate[cut]], pieces[piece[cut]])
         share[cut] = each_km2(common) / np.maximum(km2[piece[cut]], 1e-15)
-        there = share > _FULL_SHARE_TOLERANCE
+        is_covered = share > _FULL_SHARE_TOLERANCE
         rounded = np.minimum(1.0, np.ceil((share - _FULL_SHARE_TOLERANCE) * _SHARE_STEPS) / _SHARE_STEPS)
-        return piece[there], candidate[there], rounded[there], share[there] >= 1 - _FULL_SHARE_TOLERANCE
+        return piece[is_covered], candidate[is_covered], rounded[is_covered], share[is_covered] >= 1 - _FULL_SHARE_TOLERANCE
 
     def _replace(self, old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> None:
         stays = np.ones(len(self._pieces), dtype=bool)

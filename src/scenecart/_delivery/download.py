@@ -352,7 +352,7 @@ def _verification_label(files: list[ReceivedFile]) -> str:
     counts = Counter(file.verified for file in files)
     unverified = counts.pop("none", 0)
     verified = counts.total()
-    used = ", ".join(way if count == verified else f"{count} {way}" for way, count in sorted(counts.items()))
+    used = ", ".join(how if count == verified else f"{count} {how}" for how, count in sorted(counts.items()))
     parts = [f"{pluralize(verified, 'file')} verified ({used})"] if verified else []
     parts += [f"{pluralize(unverified, 'file')} not verified"] if unverified else []
     return ", ".join(parts) or "No files"

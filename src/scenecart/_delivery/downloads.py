@@ -228,14 +228,14 @@ class Downloads:
             others = self._running - 1
             if others:
                 self._limit, self._done_since_refusal = max(1, min(self._limit, others)), 0
-        asked = busy.retry_after or 0.0
+        retry_after = busy.retry_after or 0.0
         if not others:
             job.refusals += 1
             most = _MOST_REFUSALS if busy.is_certain else _MAX_RETRIED + 1
-            if job.refusals >= most or job.waited + asked > _MOST_WAIT_SECONDS:
+            if job.refusals >= most or job.waited + retry_after > _MOST_WAIT_SECONDS:
                 job.error = busy.error
                 return None
-        wait = min(asked, _MOST_WAIT_SECONDS) if busy.retry_after is not None else self._backoff(job.refusals + 1)
+        wait = min(retry_after, _MOST_WAIT_SECONDS) if busy.retry_after is not None else self._backoff(job.refusals + 1)
         job.waited += 0.0 if others else wait
         return wait
 

@@ -109,8 +109,8 @@ def _compared(items: Sequence[Mapping[str, Any]], captures: Sequence[str]) -> tu
     stated = {capture_of(item) for item in items}
     ids = [str(item["id"]) for item in items]
     missing = [name for name in captures if name not in stated and not any(_begins_with(item_id, name) for item_id in ids)]
-    silent = [str(item["id"]) for item in items if capture_of(item) is None]
-    return missing, sum(not any(_begins_with(item_id, name) for name in captures) for item_id in silent)
+    unstated = [str(item["id"]) for item in items if capture_of(item) is None]
+    return missing, sum(not any(_begins_with(item_id, name) for name in captures) for item_id in unstated)
 
 
 def _begins_with(item_id: str, capture: str) -> bool:

@@ -97,8 +97,8 @@ def georeference_picture(
     else:
         is_sure = best.is_sure and lead >= _SURE_LEAD
         why = best.note if not best.is_sure else "" if is_sure else "it may also be laid north up"
-    way = "by its outline" if best.method == "north-up" else "by the corners of its footprint"
-    return replace(best, is_sure=is_sure, note=f"{APPROXIMATE}, {way}{f'; {why}' if why else ''}.")
+    basis = "by its outline" if best.method == "north-up" else "by the corners of its footprint"
+    return replace(best, is_sure=is_sure, note=f"{APPROXIMATE}, {basis}{f'; {why}' if why else ''}.")
 
 
 def _candidates(
@@ -278,7 +278,7 @@ def _frame_by_corners(picture: Image.Image, footprint: BaseGeometry) -> Georefer
     clockwise = corners[np.argsort(-np.arctan2(*(corners - centre).T[::-1]))]
     width, height = picture.size
     is_square = abs(math.log(width / height)) <= _SQUARE
-    ways = []
+    starts = []
     for first in range(_CORNERS):
         upper_left, upper_right, lower_right, lower_left = np.roll(clockwise, -first, 0)
         top, side = (
@@ -287,10 +287,10 @@ def _frame_by_corners(picture: Image.Image, footprint: BaseGeometry) -> Georefer
         )
         tilt = abs(math.degrees(math.atan2(top[1], top[0])))
         shape = abs(math.log(max(math.hypot(*top), 1e-9) / max(math.hypot(*side), 1e-9) * height / width))
-        ways.append((tilt / 45 + (0.0 if is_square else 1.5 * shape), first))
-    ways.sort()
-    ordered = np.roll(clockwise, -ways[0][1], 0)
-    is_sure = ways[1][0] - ways[0][0] > 0.5 and not is_guessed  # noqa: PLR2004  # nearly as good
+        starts.append((tilt / 45 + (0.0 if is_square else 1.5 * shape), first))
+    starts.sort()
+    ordered = np.roll(clockwise, -starts[0][1], 0)
+    is_sure = starts[1][0] - starts[0][0] > 0.5 and not is_guessed  # noqa: PLR2004  # nearly as good
     why = "its footprint has not four corners" if is_guessed else "" if is_sure else "which corner is which is not certain"
     matrix = _perspective(ordered, _rectangle(picture.size))
     if matrix is None:

@@ -67,7 +67,7 @@ def opened_raster(source: Path | RangeReader, *, level: int = -1) -> Iterator[An
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(rasterio.Env(**_SETTINGS))
-            stack.enter_context(_quiet())
+            stack.enter_context(_without_transform_warning())
             dataset = stack.enter_context(rasterio.open(**where, **options))
             if level < 0:
                 _check(dataset, name)
@@ -94,7 +94,7 @@ def is_usable_transform(matrix: NDArray[np.float64]) -> bool:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _without_transform_warning() -> Iterator[None]:
     """Ignore rasterio's warning about rasters without a transform, which are reported by their missing CRS."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)

@@ -254,8 +254,8 @@ def _check_cart(approval: Approval, request: PlacementRequest) -> None:
     cart = request.estimate.cart
     if cart.fingerprint == approval.fingerprint:
         return
-    here, there = set(map(str, cart.ids)), set(approval.captures)
-    added, missing = sorted(here - there), sorted(there - here)
+    in_cart, in_approval = set(map(str, cart.ids)), set(approval.captures)
+    added, missing = sorted(in_cart - in_approval), sorted(in_approval - in_cart)
     parts = [
         f"{pluralize(len(names), 'capture')} {word} ({clean_text(names[0], 60)}{', …' if len(names) > 1 else ''})"
         for names, word in ((added, "added"), (missing, "missing"))

@@ -36,8 +36,8 @@ def delivered_holdings(session: Session, listing: Listing, captures: Collection[
     captures
         Ids of the captures in question.
     """
-    silent = {one.record.id: one for one in listing.holdings if not one.grounds and one.record.phase != ENDED}
-    if not silent or not captures:
+    unstated = {one.record.id: one for one in listing.holdings if not one.grounds and one.record.phase != ENDED}
+    if not unstated or not captures:
         return []
     body = {"query": {_CAPTURE_PROPERTY: {"in": sorted(captures)}}, "limit": _MOST_ITEMS}
     try:
@@ -49,10 +49,10 @@ def delivered_holdings(session: Session, listing: Listing, captures: Collection[
         return []
     found: dict[str, set[str]] = defaultdict(set)
     for texts in _texts_of_items(document):
-        for order_id in texts & silent.keys():
+        for order_id in texts & unstated.keys():
             found[order_id] |= texts & set(captures)
     return [
-        Holding(silent[name].record, tuple(Ground((None, None, one), None) for one in sorted(ids)), silent[name].created)
+        Holding(unstated[name].record, tuple(Ground((None, None, one), None) for one in sorted(ids)), unstated[name].created)
         for name, ids in found.items()
         if ids
     ]

@@ -109,8 +109,8 @@ class Outage:
                 )
             )
         self.error = error
-        asked = error.retry_after if isinstance(error, RateLimited | ServiceError) else None
-        return min(_MAX_PAUSE, asked or 0.0)
+        retry_after = error.retry_after if isinstance(error, RateLimited | ServiceError) else None
+        return min(_MAX_PAUSE, retry_after or 0.0)
 
     def end(self) -> None:
         """Record a poll that succeeded."""

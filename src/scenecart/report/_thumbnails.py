@@ -34,7 +34,7 @@ _MAX_SECONDS = 60.0
 # after this many consecutive failures, no more quicklooks are requested
 _MAX_FAILURES = 6
 _KINDS = ("PNG", "JPEG")
-_PAPER = (236, 239, 242)
+_BACKGROUND = (236, 239, 242)
 # shares of a footprint's width: a smaller view needs the large quicklook, a larger one shows captures as dots
 _COARSE, _WIDEST = 0.3, 2.0
 # share of the area's size, on each side
@@ -186,8 +186,8 @@ def small_jpeg(content: bytes) -> bytes | None:
 
 def _jpeg(image: Image.Image) -> bytes:
     image.thumbnail(SIZE, Image.Resampling.LANCZOS)
-    paper = Image.new("RGB", image.size, _PAPER)
-    paper.paste(image, mask=image.getchannel("A"))
+    background = Image.new("RGB", image.size, _BACKGROUND)
+    background.paste(image, mask=image.getchannel("A"))
     stream = io.BytesIO()
-    paper.save(stream, "JPEG", quality=72, optimize=True)
+    background.save(stream, "JPEG", quality=72, optimize=True)
     return stream.getvalue()

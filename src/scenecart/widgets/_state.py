@@ -318,8 +318,8 @@ def code_of_rows(
     """
     wanted = np.zeros(len(captures), dtype=bool)
     wanted[positions] = True
-    ways = (["id"], ["collection", "id"], ["host", "collection", "id"])
-    for columns in ways[-1:] if is_whole else ways:
+    key_columns = (["id"], ["collection", "id"], ["host", "collection", "id"])
+    for columns in key_columns[-1:] if is_whole else key_columns:
         # an id that is not a text, or is missing, is not found by its value
         if not set(columns) <= set(captures.columns) or not _are_texts(captures[columns].iloc[positions]):
             continue

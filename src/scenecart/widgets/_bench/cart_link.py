@@ -65,12 +65,12 @@ class CartLink:
         try:
             with LOCK:
                 cart, wanted = self._cart.captures, self._state.selected
-                here, known = set(keys_of(self._state.captures)), keys_of(wanted)
-                stays = [key not in here or key in set(known) for key in keys_of(cart)]
-                if not all(stays):
-                    cart = self._cart.captures = cart[stays].reset_index(drop=True)
-                there = set(keys_of(cart))
-                added = wanted[[key not in there for key in known]]
+                in_state, known = set(keys_of(self._state.captures)), keys_of(wanted)
+                is_kept = [key not in in_state or key in set(known) for key in keys_of(cart)]
+                if not all(is_kept):
+                    cart = self._cart.captures = cart[is_kept].reset_index(drop=True)
+                in_cart = set(keys_of(cart))
+                added = wanted[[key not in in_cart for key in known]]
                 if len(added):
                     self._cart.add(added)
         finally:
