@@ -99,23 +99,29 @@ def test_comparison_csv_says_which_cart_has_a_capture(three: dict[str, Any], tmp
 
 @pytest.mark.parametrize("suffix", COMPARED)
 def test_comparison_of_marked_carts_shows_what_is_owned(three: dict[str, Any], tmp_path: Path, suffix: str):
-    """Carts whose captures are marked have their owned captures in each format; unmarked carts have none."""
-    cart = three["cheap"].cart
-    captures = cart.captures.assign(owned=[0.25, float("nan"), 0.0], owned_by=[["o"], [], []])
-    marked = replace(three["cheap"], cart=replace(cart, _captures=captures))
-    path = scenecart.compare_report({"cheap": marked, "dear": three["dear"]}, tmp_path / f"compared.{suffix}")
-    text = report_text(path)
+    """Carts whose captures are marked have their owned captures in each format; an unmarked cart has none."""
+    cheap, dear = (_marked(three[name], owned) for name, owned in (("cheap", [0.25, float("nan"), 0.0]), ("dear", [0.0] * 3)))
+    path = scenecart.compare_report({"cheap": cheap, "dear": dear, "open": three["open"]}, tmp_path / f"compared.{suffix}")
     if suffix == "csv":
         rows = {row["id"]: row for row in csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))}
-        assert {name: row["owned share in cheap"] for name, row in rows.items()} == {
-            "all": "0.25",
-            "two": "may be",
-            "cheap": "0.0",
-            "dear": "",
+        shares = {name: (row["owned share in cheap"], row["owned share in dear"]) for name, row in rows.items()}
+        assert shares == {
+            "all": ("0.25", "0.0"),
+            "two": ("may be", "0.0"),
+            "cheap": ("0.0", ""),
+            "dear": ("", "0.0"),
+            "open": ("", ""),
         }
+        assert "owned share in open" not in rows["open"]
     else:
-        assert "1 of 3 captures is owned already, wholly or in part; 1 may be." in " ".join(text.split())
-    assert "owned share in dear" not in text.lower()
+        text = " ".join(report_text(path).split())
+        assert "1 of 3 captures is owned already, wholly or in part; 1 may be." in text
+        assert "none" in text
+
+
+def _marked(estimate: scenecart.Estimate, owned: list[float]) -> scenecart.Estimate:
+    captures = estimate.cart.captures.assign(owned=owned, owned_by=[[], [], []])
+    return replace(estimate, cart=replace(estimate.cart, _captures=captures))
 
 
 @pytest.mark.parametrize("suffix", COMPARED)

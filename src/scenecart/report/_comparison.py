@@ -109,6 +109,7 @@ class Comparison:
         """Return the rows of figures: label, style of the values, and a value or None for each cart."""
         sides = self.sides
         contents = [side.contents for side in sides]
+        marked = {side.name for side in self.marked}
         rows: list[tuple[str, str, list[Any]]] = [
             ("Total, A$", "money", [one.total_aud for one in contents]),
             ("Total, credits", "count", [one.total_credits for one in contents]),
@@ -120,7 +121,7 @@ class Comparison:
             ("Area charged, km²", "km2", [one.charged_km2 for one in contents]),
             ("Area covered, km²", "km2", [one.area_km2 for one in contents]),
             ("Area of interest, km²", "km2", [None if one.area is None else one.area.km2 for one in contents]),
-            ("Owned", "text", [one.owned or None for one in contents]),
+            ("Owned", "text", [side.contents.owned or ("none" if side.name in marked else None) for side in sides]),
         ]
         if self.common_km2 is not None:
             rows.append(("Common area covered, %", "one", [side.coverage for side in sides]))
