@@ -43,19 +43,25 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # temporary files of a whole run take a gigabyte
 _ROOM = 4 * 2**30
+_MEMORY = "scenecart-tests-"
 
 
 def _keep_in_memory(folder: str = "/dev/shm") -> None:  # noqa: S108  # a new folder is created in it
     """Keep temporary files in memory if there is room, as thousands of tests wait for a disk that nothing is kept on.
 
-    Processes started from this one inherit the folder, which is deleted at the end. Set TMPDIR to keep the files of failed tests.
+    Processes started from this one inherit the folder, which is deleted at the end, or by the next run if this one is killed.
+    Set TMPDIR to keep the files of failed tests.
     """
     if "TMPDIR" in os.environ or not os.access(folder, os.W_OK):
         return
+    for left in Path(folder).glob(f"{_MEMORY}*"):
+        process = left.name.removeprefix(_MEMORY).partition("-")[0]
+        if left.stat().st_uid == os.getuid() and process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
     found = os.statvfs(folder)
     room = min(found.f_bavail * found.f_frsize, psutil.virtual_memory().available // 3)
     if room >= _ROOM and not found.f_flag & os.ST_NOEXEC:
-        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="scenecart-tests-", dir=folder)
+        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix=f"{_MEMORY}{os.getpid()}-", dir=folder)
         atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 
 
