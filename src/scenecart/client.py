@@ -16,7 +16,6 @@ from scenecart._captures.licences import LicenceRegistry
 from scenecart._cart.estimate import PricingService
 from scenecart._client.purchases import PurchaseMethods
 from scenecart._client.team import TeamMethods
-from scenecart._delivery.download import DeliveryService
 from scenecart._imagery.quicklook import QuicklookStore
 from scenecart._office.budgets import Budgets
 from scenecart._office.guard import PurchaseGuard
@@ -39,8 +38,6 @@ from scenecart._orders.wait import found_orders
 from scenecart._util.folders import data_folder
 from scenecart._util.text import duration
 from scenecart._util.validate import shown_value
-from scenecart._watch.watch import WatchService
-from scenecart._watch.watch_file import WatchFile
 from scenecart.exceptions import ConfigurationError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -55,6 +52,7 @@ if TYPE_CHECKING:
     from scenecart._api.limits import Limits
     from scenecart._api.retry import Retry
     from scenecart._cart.estimate import Estimate
+    from scenecart._delivery.download import DeliveryService
     from scenecart._orders.placement_request import PlacementRequest
 
 # a panel does not wait longer for the names that it offers
@@ -148,14 +146,15 @@ class Client(PurchaseMethods, TeamMethods):
         self._hosts = HostRegistry(self._session, clock)
         self._licences = LicenceRegistry(self._session, clock)
         directory = self._home = data_folder(home)
+        self._wall = wall
+        self._deliveries: dict[Path, DeliveryService] = {}
         self._journal = Journal(directory / "placements.sqlite", now=wall)
         self._pricing = PricingService(self._session, self, wall, self._licences.of_hosts)
         self._quicklooks = QuicklookStore(self._session, directory / "quicklooks")
-        self._deliveries = deliveries = DeliveryService(self._session, directory / "imagery")
         purchases = PurchaseReader(self._journal, self, self._licences.of_hosts)
         self._orders = OrderApi(
             self._session,
-            deliveries=deliveries,
+            deliveries=self._delivery_service,
             purchases=purchases,
             clock=clock,
             sleep=sleep,
@@ -181,12 +180,11 @@ class Client(PurchaseMethods, TeamMethods):
         self._orders.after_wait = lambda: self._placing.show_notices(None)
         self._session.on_placing_wait(lambda seconds: say(_limit_notice(seconds)))
         self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
-        self._watches = WatchService(self._session, WatchFile(directory / "watches.sqlite"), wall)
         self._holdings = HoldingReader(
             reader,
             self._journal,
             purchases,
-            deliveries,
+            self._delivery_service,
             base_url=self._session.base_url,
             is_own=self._placing.is_own,
             now=wall,
@@ -205,7 +203,7 @@ class Client(PurchaseMethods, TeamMethods):
     @property
     def imagery_folders(self) -> list[Path]:
         """The folders of delivered imagery that it knows: those of ``order.open()``, and those it downloaded to."""
-        return self._deliveries.folders()
+        return self._delivery_service().folders()
 
     def whoami(self) -> dict[str, Any]:
         """Return the service's information about the signed-in account; empty if it has none.
@@ -284,6 +282,15 @@ class Client(PurchaseMethods, TeamMethods):
                 "for billing and processing.",
             )
         return self._session.call(operations.operation(operation), dict(body or {}), key=idempotency_key)
+
+    def _delivery_service(self) -> DeliveryService:
+        # most of what it imports is of no use to a search
+        from scenecart._delivery.download import DeliveryService  # noqa: PLC0415  # see above
+
+        if not self._deliveries:
+            # one for all threads
+            self._deliveries.setdefault(self._home, DeliveryService(self._session, self._home / "imagery"))
+        return self._deliveries[self._home]
 
     def _existing_order_of(self, request: PlacementRequest) -> Order | None:
         purchase = request.purchase

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import operations
@@ -12,7 +13,8 @@ from scenecart._util.keywords import checked_keywords
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
@@ -26,7 +28,16 @@ class TeamMethods:
     _session: Session
     _budgets: Budgets
     _spending: SpendingReader
-    _watches: WatchService
+    _home: Path
+    _wall: Callable[[], float]
+
+    @cached_property
+    def _watches(self) -> WatchService:
+        # no search needs them
+        from scenecart._watch.watch import WatchService  # noqa: PLC0415  # see above
+        from scenecart._watch.watch_file import WatchFile  # noqa: PLC0415  # see above
+
+        return WatchService(self._session, WatchFile(self._home / "watches.sqlite"), self._wall)
 
     def budget(
         self,

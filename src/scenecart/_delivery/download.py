@@ -32,7 +32,7 @@ from scenecart.exceptions import DownloadError, FailedFile, InvalidRequest, Serv
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import geopandas as gpd
@@ -40,31 +40,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from scenecart._api.http import Session
+    from scenecart._delivery.items import Delivered
     from scenecart._delivery.stac_item import ReceivedFile
     from scenecart._imagery.ranges import RangeReader
     from scenecart._imagery.stack import StackOptions
 
 _NEARLY_ALL = 0.999
 _MOST_NAMED = 5
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """An order that may have delivered items.
-
-    Attributes
-    ----------
-    id : str
-        Its id.
-    captures : sequence of str
-        The ids of the ordered captures; empty if they are not known.
-    is_open : bool
-        Whether it is still being processed.
-    """
-
-    id: str
-    captures: Sequence[str] = ()
-    is_open: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import operations
@@ -18,6 +19,25 @@ _ASSET_KEYS = ("key", "asset_key", "id", "name", "title")
 _CAPTURE_NAMES = ("capture:id", "capture_id", "scene_id")
 _MAX_PAGES = 10_000
 _MOST_NAMES = 5
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """An order that may have delivered items.
+
+    Attributes
+    ----------
+    id : str
+        Its id.
+    captures : sequence of str
+        The ids of the ordered captures; empty if they are not known.
+    is_open : bool
+        Whether it is still being processed.
+    """
+
+    id: str
+    captures: Sequence[str] = ()
+    is_open: bool = False
 
 
 def fetch_items(session: Session, order_id: str, captures: Sequence[str] = (), *, is_open: bool = False) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from scenecart._delivery.download import Delivered
+from scenecart._delivery.items import Delivered
 from scenecart._imagery.raster import require_rioxarray
-from scenecart._imagery.stack import StackOptions
 from scenecart._orders.order_outcomes import nothing_to_deliver
 from scenecart._orders.order_state import StatedOrder
 
@@ -228,6 +227,8 @@ class DeliveredOrder(StatedOrder):
         >>> list(stack), stack.sizes["time"]
         (['red', 'nir'], 1)
         """
+        from scenecart._imagery.stack import StackOptions  # noqa: PLC0415  # no search needs it
+
         options = StackOptions(resolution, crs, bbox, chunks, masked, scaled)
         return self._api.deliveries.stack(self._delivered(), bands, options, directory)  # noqa: PD013  # no pandas
 

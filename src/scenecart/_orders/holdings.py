@@ -63,7 +63,7 @@ class HoldingReader:
     purchases
         Knows when captures were taken.
     deliveries
-        Knows the files on this machine.
+        Returns what knows the files on this machine.
     base_url
         The service's URL.
     is_own
@@ -77,7 +77,7 @@ class HoldingReader:
         reader: ListingReader,
         journal: Journal,
         purchases: PurchaseReader,
-        deliveries: DeliveryService,
+        deliveries: Callable[[], DeliveryService],
         *,
         base_url: str,
         is_own: Callable[[Placement], bool],
@@ -182,7 +182,7 @@ class HoldingReader:
         prices = {name: group.credits / len(group.ids) for group in record.groups for name in group.ids}
         if not prices and record.total_credits is not None and len(holding.grounds) == 1:
             prices = {holding.grounds[0].key[2]: float(record.total_credits)}
-        folder = self._deliveries.folder(record.id) if record.id else None
+        folder = self._deliveries().folder(record.id) if record.id else None
         ordered = holding.created if holding.created is not None or placement is None else placement.created
         common = {
             "ordered": None if ordered is None else datetime.fromtimestamp(ordered, UTC),

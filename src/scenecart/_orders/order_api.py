@@ -49,7 +49,7 @@ class OrderApi:
     session
         The connection to the service.
     deliveries
-        Downloads the items of orders.
+        Returns what downloads the items of orders.
     purchases
         Knows the captures that orders bought.
     clock, sleep
@@ -62,14 +62,14 @@ class OrderApi:
         self,
         session: Session,
         *,
-        deliveries: DeliveryService,
+        deliveries: Callable[[], DeliveryService],
         purchases: PurchaseReader,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         notify: Callable[[str], object] = print,
     ) -> None:
         self.session = session
-        self.deliveries = deliveries
+        self._deliveries = deliveries
         self.purchases = purchases
         self.clock = clock
         self.sleep = sleep
@@ -80,6 +80,11 @@ class OrderApi:
         self._get_by_post = self._get_by_query = False
         self._first_page = 0
         self._refuses_ids = False
+
+    @property
+    def deliveries(self) -> DeliveryService:
+        """What downloads the items of orders."""
+        return self._deliveries()
 
     def limited_to(self, seconds: float | None) -> AbstractContextManager[None]:
         """End requests and retries of this thread after so many seconds; None for no limit."""
