@@ -203,7 +203,7 @@ def _files_of(frame: gpd.GeoDataFrame) -> Iterator[gpd.GeoDataFrame]:
 def _write(frame: gpd.GeoDataFrame, path: Path) -> Path:
     """Write one file of STAC GeoParquet 1.1, in the layout of stac-geoparquet, with a bbox for each row.
 
-    What no table holds, such as ids of mixed types, is written as items, one on each line.
+    Rows that a table cannot store, such as ids of mixed types, are written as STAC items, one per line.
     """
     shapes = frame.geometry.map(_writable)
     items = list(_items(frame.set_geometry(shapes, crs=frame.crs), of_columns=True))

@@ -29,7 +29,7 @@ class Frame:
     Attributes
     ----------
     label : str
-        What it is, such as a date.
+        The label of the picture, such as a date.
     note : str
         A note on its georeference; empty if that is certain.
     image : PIL.Image.Image
@@ -87,7 +87,7 @@ class FrameSource:
     Attributes
     ----------
     label : str
-        What it is, such as a date.
+        The label of the picture, such as a date.
     draw : callable
         Returns the picture at a width and height in pixels, with a note on its georeference; None if there is no picture.
     """

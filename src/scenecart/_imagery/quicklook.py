@@ -49,7 +49,7 @@ class QuicklookStore:
     session
         The connection to the service.
     folder
-        Where pictures are kept, in a folder for each service.
+        The folder of the pictures, with a subfolder for each service.
     max_bytes
         The most bytes that the folder holds.
     """

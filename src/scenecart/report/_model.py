@@ -105,7 +105,7 @@ class Contents:
     area_km2 : float or None
         The area that the captures cover together, in km², overlaps counted once; what is charged is :attr:`charged_km2`.
     price_note : str
-        Where the prices come from, in a sentence or two.
+        The source of the prices, in one or two sentences.
     footprints, clipped : geopandas.GeoSeries
         Complete footprints, and footprints clipped to the area, EPSG:4326; both empty if they are not known.
     facts : tuple of (str, str)
