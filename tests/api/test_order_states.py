@@ -59,14 +59,14 @@ def test_phase_says_what_a_state_means(state: object, phase: str):
     assert order_states.phase_of(state) == phase
 
 
-def test_cancelled_states_are_told_from_failures():
+def test_cancelled_states_are_distinguished_from_failures():
     """A refund is a cancellation, an expiry is not."""
     assert order_states.is_cancelled("CANCELED")
     assert order_states.is_cancelled("refunded")
     assert not order_states.is_cancelled("expired")
 
 
-def test_states_on_hold_are_told_from_those_that_go_on_by_themselves():
+def test_states_on_hold_are_distinguished_from_those_that_go_on_by_themselves():
     """A payment or an approval that is missing holds an order; data that is missing does not."""
     assert order_states.is_on_hold("On-Hold")
     assert order_states.is_on_hold("awaiting_payment")

@@ -96,7 +96,7 @@ def test_unprintable_output_is_one_line(box: Sandbox, tmp_path: Path, home: dict
     assert done.stderr.count("\n") == 1
 
 
-def test_unusable_journal_is_told_once(box: Sandbox, tmp_path: Path):
+def test_unusable_journal_is_reported_once(box: Sandbox, tmp_path: Path):
     """A journal that cannot be opened is not told twice by the commands that need it."""
     (tmp_path / "file").touch()
     home = {"SCENECART_HOME": str(tmp_path / "file" / "home")}

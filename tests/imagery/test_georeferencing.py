@@ -31,7 +31,7 @@ needs_scenes = pytest.mark.skipif(not SCENES, reason="the real quicklooks are no
 
 @pytest.mark.parametrize("tilt", [-40, -14, 8, 25, 40])
 @pytest.mark.parametrize(("wide", "high"), [(12, 12), (12, 24), (24, 12)])
-def test_place_picture_frame_lies_on_the_corners(tilt: float, wide: float, high: float):
+def test_georeference_picture_frame_lies_on_the_corners(tilt: float, wide: float, high: float):
     """A frame without fill lies on the corners of its footprint, wherever its ring starts and however it winds."""
     corners = turned(tilt, wide, high)
     picture = coded(wide * 20, high * 20)
@@ -45,7 +45,7 @@ def test_place_picture_frame_lies_on_the_corners(tilt: float, wide: float, high:
             assert error_of(place, corners, truth).max() < 1
 
 
-def test_place_picture_square_turned_by_45_degrees_is_not_sure():
+def test_georeference_picture_square_turned_by_45_degrees_is_not_sure():
     """A square frame that is turned by 45 degrees looks the same as its neighbours, and says so."""
     place = georeference_picture(coded(300, 300), capture(shapely.Polygon(turned(45, 12, 12))))
     assert place is not None
@@ -53,7 +53,7 @@ def test_place_picture_square_turned_by_45_degrees_is_not_sure():
     assert "not certain" in place.note
 
 
-def test_place_picture_of_a_box_is_sure_either_way():
+def test_georeference_picture_of_a_box_is_sure_either_way():
     """Where a footprint is a box, the frame and the scene laid north up are the same place, which is sure."""
     for picture in (coded(300, 300), coded(1, 1)):
         place = georeference_picture(picture, capture(shapely.box(150, -17.5, 151, -16.5)))
@@ -63,7 +63,7 @@ def test_place_picture_of_a_box_is_sure_either_way():
 
 
 @pytest.mark.parametrize(("layout", "kind"), [("frame", "JPEG"), ("utm", "JPEG"), ("degrees", "PNG")])
-def test_place_picture_of_the_sandbox_is_right(layout: str, kind: str):
+def test_georeference_picture_of_the_sandbox_is_right(layout: str, kind: str):
     """Quicklooks of the sandbox, of each kind and turned as captures are, are placed within 1 % of their width."""
     worst = []
     for seed in range(8):
@@ -92,7 +92,7 @@ def test_place_picture_of_the_sandbox_is_right(layout: str, kind: str):
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:32756"])
 @pytest.mark.parametrize("fill", [(0, 0, 0, 255), (255, 255, 255, 255), (0, 0, 0, 0)])
-def test_place_picture_north_up_is_found_by_its_fill(crs: str, fill: tuple[int, ...]):
+def test_georeference_picture_north_up_is_found_by_its_fill(crs: str, fill: tuple[int, ...]):
     """A scene laid north up with black, white or transparent fill is placed on its grid, and is sure."""
     footprint = shapely.Polygon(turned(14, 60, 60))
     picture, position = north_up(footprint, crs, fill=fill)
@@ -103,7 +103,7 @@ def test_place_picture_north_up_is_found_by_its_fill(crs: str, fill: tuple[int, 
     assert error_of(place, points, position(points)).max() < 4
 
 
-def test_place_picture_polar_scene_is_found_by_its_fill():
+def test_georeference_picture_polar_scene_is_found_by_its_fill():
     """A scene near a pole that is laid on a polar grid is placed on it."""
     footprint = shapely.Polygon(turned(20, 120, 120, longitude=20, latitude=78))
     picture, position = north_up(footprint, "EPSG:3413")
@@ -114,7 +114,7 @@ def test_place_picture_polar_scene_is_found_by_its_fill():
     assert error_of(place, points, position(points)).max() < 4
 
 
-def test_place_picture_dark_water_beside_the_fill_is_no_frame():
+def test_georeference_picture_dark_water_beside_the_fill_is_no_frame():
     """A scene laid north up, whose dark water touches its black fill, is not taken for a frame."""
     footprint = shapely.Polygon(turned(14, 60, 60))
     picture, position = north_up(footprint, "EPSG:32756")
@@ -127,7 +127,7 @@ def test_place_picture_dark_water_beside_the_fill_is_no_frame():
     assert error_of(place, points, position(points)).max() < 8
 
 
-def test_place_picture_clouds_in_three_corners_are_no_fill():
+def test_georeference_picture_clouds_in_three_corners_are_no_fill():
     """A frame with saturated clouds in its corners is a frame."""
     corners = turned(14, 12, 18)
     pixels = np.array(coded(240, 360))
@@ -139,7 +139,7 @@ def test_place_picture_clouds_in_three_corners_are_no_fill():
     assert error_of(place, corners, np.array([[0, 0], [240, 0], [240, 360], [0, 360]])).max() < 1
 
 
-def test_place_picture_grid_of_the_catalog_is_preferred():
+def test_georeference_picture_grid_of_the_catalog_is_preferred():
     """If the catalog names the grid and its bounds, a picture with a wide margin is placed exactly."""
     footprint = shapely.Polygon(turned(14, 60, 60))
     project = pyproj.Transformer.from_crs(4326, 32756, always_xy=True).transform
@@ -162,7 +162,7 @@ def test_place_picture_grid_of_the_catalog_is_preferred():
     assert error_of(place, points, position(points)).max() < 0.1
 
 
-def test_place_picture_georeference_of_its_asset_is_exact():
+def test_georeference_picture_georeference_of_its_asset_is_exact():
     """If the catalog tells where the quicklook itself is, nothing is guessed, and its place is not called approximate."""
     asset = {"href": "a.png", "roles": ["overview"], "proj:epsg": 32756, "proj:shape": [200, 100]}
     asset["proj:transform"] = [30, 0, 300_000, 0, -30, 6_250_000]
@@ -175,7 +175,7 @@ def test_place_picture_georeference_of_its_asset_is_exact():
     assert error_of(place, np.array(degrees), np.array([[10.0, 20.0], [40.0, 5.0]])).max() < 1e-6
 
 
-def test_place_picture_antimeridian_is_one_picture():
+def test_georeference_picture_antimeridian_is_one_picture():
     """A capture across the antimeridian is one picture whose bounds go on beyond the edge of the world."""
     corners = turned(10, 60, 60, longitude=179.95, latitude=-17)
     split = shapely.MultiPolygon(
@@ -200,7 +200,7 @@ def test_place_picture_antimeridian_is_one_picture():
     "footprint",
     [None, shapely.Point(0, 0), shapely.Polygon(), shapely.Polygon([(0, 0), (1, 1), (2, 2)]), shapely.box(0, math.nan, 1, 1)],
 )
-def test_place_picture_footprint_unusable_has_no_place(footprint: Any):
+def test_georeference_picture_footprint_unusable_has_no_place(footprint: Any):
     """A capture without a usable footprint has no place, and is no error."""
     assert georeference_picture(coded(20, 20), capture(footprint)) is None
 
@@ -218,7 +218,7 @@ def test_place_picture_footprint_unusable_has_no_place(footprint: Any):
         {"assets": json.dumps({"overview": {"proj:epsg": 32756, "proj:shape": [9, 9], "proj:transform": [0, 0, 0, 0, 0, 0]}})},
     ],
 )
-def test_place_picture_metadata_unusable_is_placed_by_evidence(values: dict[str, Any]):
+def test_georeference_picture_metadata_unusable_is_placed_by_evidence(values: dict[str, Any]):
     """Wrong words of a catalog about the grid do not prevent that the picture is placed by its corners."""
     corners = turned(14, 12, 12)
     place = georeference_picture(coded(200, 200), capture(shapely.Polygon(corners), **values))
@@ -228,14 +228,14 @@ def test_place_picture_metadata_unusable_is_placed_by_evidence(values: dict[str,
 
 
 @pytest.mark.parametrize("side", [1, 2, 5])
-def test_place_picture_tiny_is_no_error(side: int):
+def test_georeference_picture_tiny_is_no_error(side: int):
     """A picture of a few pixels is placed or not, without an error."""
     for picture in (coded(side, side), Image.new("RGBA", (side, side)), Image.new("RGBA", (side, 400))):
         place = georeference_picture(picture, capture(shapely.Polygon(turned(14, 12, 12))))
         assert place is None or place.northing(picture).width > 0
 
 
-def test_placed_quicklook_keeps_dark_water_at_the_edge():
+def test_georeferenced_quicklook_keeps_dark_water_at_the_edge():
     """Dark water in the corner of a frame stays, and the fill around a scene becomes transparent."""
     footprint = shapely.Polygon(turned(14, 12, 12))
     frame = np.array(coded(300, 300))
@@ -248,7 +248,7 @@ def test_placed_quicklook_keeps_dark_water_at_the_edge():
         assert (np.asarray(found[0])[..., 3] == 0).mean() == pytest.approx(share, abs=0.06)
 
 
-def test_placed_quicklook_no_picture_is_none():
+def test_georeferenced_quicklook_no_picture_is_none():
     """Bytes that are no picture have no place."""
     assert georeferenced_quicklook(b"<svg/>", capture(shapely.box(0, 0, 1, 1))) is None
     stream = io.BytesIO()
@@ -274,7 +274,7 @@ def _truth(scene: str) -> tuple[Image.Image, Any, NDArray[np.float64], NDArray[n
 
 @needs_scenes
 @pytest.mark.parametrize("scene", SCENES)
-def test_place_picture_real_quicklook_is_within_pixels(scene: str):
+def test_georeference_picture_real_quicklook_is_within_pixels(scene: str):
     """Real quicklooks, north up with black fill, are placed within 9 of 1,024 pixels, and are sure."""
     picture, footprint, degrees, truth = _truth(scene)
     place = georeference_picture(picture, capture(footprint))
@@ -286,7 +286,7 @@ def test_place_picture_real_quicklook_is_within_pixels(scene: str):
 
 @needs_scenes
 @pytest.mark.parametrize("scene", SCENES)
-def test_place_picture_real_frame_is_within_pixels(scene: str):
+def test_georeference_picture_real_frame_is_within_pixels(scene: str):
     """The frames that were cut out of real quicklooks are placed by their corners within 10 of 800 pixels, for any ring."""
     picture, footprint, degrees, truth = _truth(scene)
     ring = shapely.get_coordinates(footprint)[:4]

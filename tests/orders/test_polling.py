@@ -44,7 +44,7 @@ def test_poll_continues_after_failures(service: ScriptedService, connect: Any):
         (answer({}, 503), True),
     ],
 )
-def test_poll_outage_is_waited_through_and_told_twice(service: ScriptedService, connect: Any, failure: Answer, *, many: bool):
+def test_poll_outage_is_waited_through_and_notified_twice(service: ScriptedService, connect: Any, failure: Answer, *, many: bool):
     """A wait of hours goes through an outage of minutes, with one notice when it begins and one when it ends."""
     clock = Clock()
     said: list[Any] = []

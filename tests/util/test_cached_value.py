@@ -10,7 +10,7 @@ import pytest
 from scenecart._util.cached_value import CachedValue
 
 
-def test_remembered_value_is_read_again_when_it_is_too_old():
+def test_cached_value_is_read_again_when_it_is_too_old():
     """Within its time a value is read once, and afterwards anew."""
     now, read = [0.0], []
     value = CachedValue(lambda: read.append(now[0]) or len(read), 60.0, clock=lambda: now[0])
@@ -30,7 +30,7 @@ def test_forgotten_value_is_read_again():
     assert value.get() == 2
 
 
-def test_failed_reading_is_not_remembered():
+def test_cached_value_of_a_failed_reading_is_not_kept():
     """A reading that fails is raised, and the next call reads again."""
     answers = iter((ValueError("down"), "up"))
 

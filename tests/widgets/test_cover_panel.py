@@ -78,7 +78,7 @@ def test_cover_panel_picker_not_a_capture_map_is_refused(client: scenecart.Clien
         CoverPanel(client, None)
 
 
-def test_cover_panel_with_owned_ground_plans_the_rest_unless_told_otherwise(tmp_path: Path, display: Callable[[Any], Any]):
+def test_cover_panel_with_owned_areas_plans_the_rest_by_default(tmp_path: Path, display: Callable[[Any], Any]):
     """Owned areas count as covered at no cost; without the tick, the area is covered as if nothing was owned."""
     with Sandbox() as box:
         box.top_up("analyst", 10**9)

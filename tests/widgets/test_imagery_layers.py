@@ -139,7 +139,7 @@ def test_layer_newest_view_is_drawn_next(stack: Stack):
     assert stack.pictures()[-1][0]["bounds"] == View(1_140, 1_962, 1_640, 2_338, 10).degrees
 
 
-def test_layer_failure_is_told_until_it_is_drawn_again(stack: Stack):
+def test_layer_failure_is_shown_until_it_is_drawn_again(stack: Stack):
     """A store that fails is reported, the other layers go on, and the next view that works ends the report."""
     broken, fine = Picture(EVERYWHERE), Picture(EVERYWHERE)
     broken.error = OSError("gone")

@@ -75,7 +75,7 @@ def test_stream_as_array_or_wrapped(stream: Callable[[str], Any]):
     assert len(lines) == 6
 
 
-def test_sse_stream_error_way_fails_after_half_of_the_captures(stream: Callable[[str], Any]):
+def test_sse_stream_error_variant_fails_after_half_of_the_captures(stream: Callable[[str], Any]):
     """After half of the captures a line says that the search failed; the status is 200."""
     answer = stream("error")
     lines = [json.loads(line) for line in answer.text.splitlines()]

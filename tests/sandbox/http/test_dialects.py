@@ -37,7 +37,7 @@ def test_choose_nothing_is_no_dialect(names: str | list[str] | None):
     assert choose(names) == ()
 
 
-def test_choose_reads_the_way_of_a_name():
+def test_choose_reads_the_variant_of_a_name():
     """A variant follows the name after a colon."""
     assert [variant for _, variant in choose("sse-stream:null,one-based")] == [None, "null"]
 

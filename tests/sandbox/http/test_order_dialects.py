@@ -206,7 +206,7 @@ def test_one_based_pages_begin_at_one(serve: Callable[..., Sandbox], sign_in: Ca
 
 
 @pytest.mark.parametrize("variant", ["repeated", "inflated", "refused"])
-def test_one_based_each_way_repeats_miscounts_or_refuses_pages(
+def test_one_based_each_variant_repeats_miscounts_or_refuses_pages(
     serve: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], variant: str
 ):
     """A service may repeat its last page, count more orders than it lists, or refuse page 0."""
