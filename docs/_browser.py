@@ -26,8 +26,7 @@ __all__ = ["App", "Jupyter", "chromium", "environment_of", "notebook", "search_h
 HARBOUR = (151.18, -33.99, 151.24, -33.94)
 SCHEMES = ("light", "dark")
 _SETTLE = 400
-# Voila has no themes of its own
-_HAS_THEME = "light => [null, String(light)].includes(document.body.getAttribute('data-jp-theme-light'))"
+_HAS_THEME = "light => document.body.dataset.jpThemeLight === String(light)"
 _WAITS = "![...document.querySelectorAll('.sc-results .waits')].some(one => one.offsetParent)"
 
 
@@ -48,10 +47,11 @@ def settle(page: Page) -> None:
     page.wait_for_function(_WAITS)
 
 
-def in_scheme(page: Page, scheme: str) -> None:
-    """Show a page light or dark, and JupyterLab in its theme of that kind."""
+def in_scheme(page: Page, scheme: str, *, has_themes: bool = False) -> None:
+    """Show a page light or dark; JupyterLab, which has themes, follows."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of SCHEMES
-    page.wait_for_function(_HAS_THEME, arg=scheme == "light")
+    if has_themes:
+        page.wait_for_function(_HAS_THEME, arg=scheme == "light")
     settle(page)
 
 

@@ -70,7 +70,7 @@ def widgets(browser: Browser, folder: Path) -> None:
         kernel.wait("'delivered' in globals() and len(delivered.imagery) == 2", seconds=120)
         shown = page.locator(".jp-OutputArea-output > .scenecart-panel, .jp-OutputArea-output > .scenecart")
         for scheme in SCHEMES:
-            in_scheme(page, scheme)
+            in_scheme(page, scheme, has_themes=True)
             for number, name in enumerate(NAMES):
                 shown.nth(number).wait_for()
                 shown.nth(number).scroll_into_view_if_needed()

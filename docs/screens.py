@@ -58,7 +58,10 @@ def jupyter(browser: Browser, folder: Path) -> None:
         lab.open(page, "page.ipynb")
         search_harbour(page)
         for scheme in SCHEMES:
-            in_scheme(page, scheme)
+            in_scheme(page, scheme, has_themes=True)
+            # columns that change their width once more ask for other pictures
+            page.wait_for_timeout(1_000)
+            settle(page)
             page.screenshot(path=folder / f"jupyterlab-{scheme}.png")
 
 
