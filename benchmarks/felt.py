@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TITLE = "What is waited for"
 ABOUT = """Each measurement is a new Python process that has imported geopandas, as in a new kernel, with a sandbox on the same
 machine. The time of the processor is what remains on a machine that does other work. Nearly all of the first search is imports:
-httpx and its certificates nearly half, scenecart itself a third. The first report compiles its templates and loads Pillow."""
+scenecart itself more than half, httpx and what it loads a quarter. The first report compiles its templates and loads Pillow."""
 _TIMES = 9 if FULL else 5
 _START = """
 import time, geopandas
