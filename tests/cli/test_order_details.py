@@ -65,7 +65,7 @@ def test_delivered_order_shows_captures_price_and_download(delivered: str, comma
         "Harbour · dredging, 2024 · PO 4711",
         f"by {order['person']}",
         f"{order['total_credits']:,} credits (A${float(order['total_aud']):,.2f}), from prepaid credits",
-        f"2, {sum(group['aoi_km2'] for group in order['groups']):,.2f} km² charged",
+        f"2, {sum(group['aoi_km2'] for group in order['groups']):,.2f} km² priced",
         "2 items",
         *(one["id"] for one in details["captures"]),
         *(f"{group['credits']:,}" for group in order["groups"]),

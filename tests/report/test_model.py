@@ -59,14 +59,14 @@ def test_contents_of_an_estimate_say_how_many_captures_the_price_is_for(scripted
 
 
 @pytest.mark.parametrize("suffix", ["html", "md", "pdf", "xlsx"])
-def test_report_distinguishes_area_charged_from_area_covered(scripted: ScriptedClient, tmp_path: Path, suffix: str):
-    """Of captures that overlap, the sum that is charged and the area that they cover together both have their name."""
+def test_report_distinguishes_area_priced_from_area_covered(scripted: ScriptedClient, tmp_path: Path, suffix: str):
+    """Of captures that overlap, the sum that is priced and the area that they cover together both have their name."""
     twice = scripted.estimate(feature("first"), feature("second"))
     text = report_text(twice.to_report(tmp_path / f"quote.{suffix}")).replace("\u00a0", " ")
     covered = contents_of(twice).area_km2
-    assert covered < contents_of(twice).charged_km2 == 243.0
-    assert "km² charged" in text
-    assert all(word in text for word in (["Area charged", "Area covered"] if suffix == "xlsx" else ["243 km²", "km² covered"]))
+    assert covered < contents_of(twice).priced_km2 == 243.0
+    assert "km² priced" in text
+    assert all(word in text for word in (["Area priced", "Area covered"] if suffix == "xlsx" else ["243 km²", "km² covered"]))
 
 
 def test_report_without_km2_of_the_service_has_only_the_area_covered(scripted: ScriptedClient):
@@ -74,7 +74,7 @@ def test_report_without_km2_of_the_service_has_only_the_area_covered(scripted: S
     response = price_answer("first")
     response["groups"][0].pop("aoi_km2")
     unmeasured = contents_of(scripted.estimate(feature("first"), response=response))
-    assert unmeasured.charged_km2 is None
+    assert unmeasured.priced_km2 is None
     for contents in (unmeasured, contents_of(scripted.cart(feature("first")))):
         assert {"Area", "Area covered"} & {name for name, _ in contents.facts} == {"Area covered"}
 

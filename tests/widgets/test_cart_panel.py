@@ -70,7 +70,7 @@ def test_cart_panel_rapid_changes_request_one_price(
     assert len(requested) == 2
     assert first.total_credits == estimate(client.cart(pair, HARBOUR)).total_credits
     assert shown(panel)["total"]["value"] == f"A$\N{NO-BREAK SPACE}{first.total_aud:,.2f}"
-    assert shown(panel)["total"]["label"].endswith("km²\N{NO-BREAK SPACE}charged")
+    assert shown(panel)["total"]["label"].endswith("km²\N{NO-BREAK SPACE}priced")
 
 
 def test_cart_panel_added_selection_is_checked_once(

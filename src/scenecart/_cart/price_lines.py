@@ -32,7 +32,7 @@ class PriceLine:
     days : str
         The date of its captures (UTC), or the first and the last; empty if they are not known.
     km2 : float or None
-        The km² that are charged, as the service measured them.
+        The km² that are priced, as the service measured them.
     """
 
     number: int

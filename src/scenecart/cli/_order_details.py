@@ -137,8 +137,8 @@ class OrderDetails:
             return "not stated by the service"
         sizes = [group.aoi_km2 for group in self.order.price_groups]
         km2 = sum(size for size in sizes if size is not None)
-        charged = f", {km2:,.2f} km² charged" if sizes and None not in sizes else ""
-        return f"{len(self.captures):,}{charged}"
+        priced = f", {km2:,.2f} km² priced" if sizes and None not in sizes else ""
+        return f"{len(self.captures):,}{priced}"
 
     def _delivered(self) -> str:
         if self.order.phase == ENDED:

@@ -141,16 +141,16 @@ def estimate_table(estimate: Estimate, whole: Estimate | None = None) -> None:
         )
         for line in price_lines_of(estimate)
     ]
-    charged = _charged_km2(estimate)
+    priced = _priced_km2(estimate)
     total = (
         "Total",
         "",
         f"{len(estimate.cart):,}",
-        "" if charged is None else f"{charged:,.2f}",
+        "" if priced is None else f"{priced:,.2f}",
         f"{estimate.total_credits:,}",
         f"{estimate.total_aud:,.2f}",
     )
-    print_table(("Group", "Acquired", "Captures", "km² charged", "Credits", "A$"), rows, total)
+    print_table(("Group", "Acquired", "Captures", "km² priced", "Credits", "A$"), rows, total)
     for name, reason in estimate.refused:
         print_line(f"No price for {clean_text(name, 80)}: {reason}")
     if estimate.balance_credits is not None:
@@ -166,15 +166,15 @@ def whole_footprints(estimate: Estimate) -> None:
     """Print that the price is for whole footprints, unless the cart has an area."""
     if estimate.cart.area is not None:
         return
-    charged = _charged_km2(estimate)
+    priced = _priced_km2(estimate)
     print_line(
-        f"The price is for whole footprints: {'' if charged is None else f'{charged:,.2f} km² charged, '}"
+        f"The price is for whole footprints: {'' if priced is None else f'{priced:,.2f} km² priced, '}"
         f"{estimate.cart.km2:,.2f} km² covered."
     )
     print_line("To buy only the part inside an area, pass --aoi with a captures file.")
 
 
-def _charged_km2(estimate: Estimate) -> float | None:
+def _priced_km2(estimate: Estimate) -> float | None:
     """Return the km² of all price groups; None if the service does not measure one of them."""
     sizes = [group.aoi_km2 for group in estimate.price_groups if group.aoi_km2 is not None]
     return sum(sizes) if sizes and len(sizes) == len(estimate.price_groups) else None
@@ -304,7 +304,7 @@ def order_lines(
 
 def bought_table(rows: Sequence[Sequence[str]], *, has_groups: bool) -> None:
     """Print the captures of an order: id, collection, date, group, the km² and the price of the group, and what has arrived."""
-    names = ("Capture", "Collection", "Acquired (UTC)", "Group", "km² charged", "Credits", "A$", "Delivered")
+    names = ("Capture", "Collection", "Acquired (UTC)", "Group", "km² priced", "Credits", "A$", "Delivered")
     kept = [place for place, name in enumerate(names) if (name != "Group" or has_groups) and any(row[place] for row in rows)]
     print_table([names[place] for place in kept], [[row[place] for place in kept] for row in rows[:_SHOWN_ROWS]], optional="A$")
     if len(rows) > _SHOWN_ROWS:

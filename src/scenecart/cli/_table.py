@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # columns of figures, which are aligned right and never wrapped
 _NUMBERS = frozenset(
-    {"Captures", "Credits", "A$", "Cloud", "Cloud here", "GSD", "km²", "km² charged", "Adds km²", "Price alone", "Owned"}
+    {"Captures", "Credits", "A$", "Cloud", "Cloud here", "GSD", "km²", "km² priced", "Adds km²", "Price alone", "Owned"}
 )
 # a longer word of free text is broken
 _LONGEST_WORD = 20

@@ -86,7 +86,8 @@ class Comparison:
         """The source of the figures."""
         note = (
             "All amounts are from the service's estimates and orders; scenecart computed none of them. "
-            "A$ per km² is the service's total divided by the area charged. Of the area covered, overlaps count once. "
+            "A$ per km² is the service's total divided by the area priced, in which an area of several dates can count once. "
+            "Of the area covered, overlaps count once. "
         )
         if self.common_km2 is not None:
             note += (
@@ -118,7 +119,7 @@ class Comparison:
             ("Priced or placed (UTC)", "time", [one.time for one in contents]),
             ("Captures", "count", [len(one.lines) for one in contents]),
             ("Captures without a price", "count", [len(one.unpriced) if one.kind == "quote" else None for one in contents]),
-            ("Area charged, km²", "km2", [one.charged_km2 for one in contents]),
+            ("Area priced, km²", "km2", [one.priced_km2 for one in contents]),
             ("Area covered, km²", "km2", [one.area_km2 for one in contents]),
             ("Area of interest, km²", "km2", [None if one.area is None else one.area.km2 for one in contents]),
             ("Owned", "text", [side.contents.owned or ("none" if side.name in marked else None) for side in sides]),

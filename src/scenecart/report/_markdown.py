@@ -24,7 +24,7 @@ def to_markdown(contents: Contents) -> bytes:
             [str(one.number), one.days, escaped(one.captures), km2(one.km2), f"{one.credits:,}", f"{one.aud:,.2f}"]
             for one in contents.price_lines
         ]
-        price_titles = ("Group", "Acquired", "Captures", "km² charged", "Credits", "A$")
+        price_titles = ("Group", "Acquired", "Captures", "km² priced", "Credits", "A$")
         lines += ["", "## Price", "", *markdown_table(price_titles, "rllrrr", prices)]
     rows = []
     for line in contents.lines:

@@ -103,7 +103,7 @@ class Contents:
     time : datetime or None
         When the subject was priced or placed, UTC; None for a cart.
     area_km2 : float or None
-        The area that the captures cover together, in km², overlaps counted once; what is charged is :attr:`charged_km2`.
+        The area that the captures cover together, in km², overlaps counted once; what is priced is :attr:`priced_km2`.
     price_note : str
         The source of the prices, in one or two sentences.
     footprints, clipped : geopandas.GeoSeries
@@ -178,8 +178,8 @@ class Contents:
         return self.time or max(acquired, default=_OLDEST_STAMP)
 
     @property
-    def charged_km2(self) -> float | None:
-        """The charged area of all price groups in km², as the service states it; None if it does not, or nothing was priced."""
+    def priced_km2(self) -> float | None:
+        """The priced area of all price groups in km², as the service states it; None if it does not, or nothing was priced."""
         sizes = [group.aoi_km2 for group in self.groups if group.aoi_km2 is not None]
         return sum(sizes) if sizes and len(sizes) == len(self.groups) else None
 
@@ -434,8 +434,8 @@ def _with_facts(contents: Contents, *, is_original: bool = True) -> Contents:
     facts = [*contents.order_facts, ("Captures", html.thousands(len(contents.lines)) + unpriced)]
     # a number stays beside its unit
     covered = "" if contents.area_km2 is None else f"{html.km2(contents.area_km2)}\u00a0km²"
-    if contents.charged_km2 is not None:
-        facts.append(("Area", f"{html.km2(contents.charged_km2)}\u00a0km² charged{f', {covered} covered' if covered else ''}"))
+    if contents.priced_km2 is not None:
+        facts.append(("Area", f"{html.km2(contents.priced_km2)}\u00a0km² priced{f', {covered} covered' if covered else ''}"))
     elif covered:
         facts.append(("Area covered", covered))
     if contents.area is not None:

@@ -108,7 +108,7 @@ def _prices(contents: Contents) -> list[Any]:
     total = None
     if contents.total_credits is not None and contents.total_aud is not None:
         total = ("Total", "", "", "", f"{contents.total_credits:,}", f"{contents.total_aud:,.2f}")
-    titles = ("Group", "Acquired", "Captures", "km² charged", "Credits", "A$")
+    titles = ("Group", "Acquired", "Captures", "km² priced", "Credits", "A$")
     return [*heading("Price"), listing(titles, (34, 66, 0, 60, 64, 64), "lllrrr", rows, total)]
 
 

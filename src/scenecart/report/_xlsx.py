@@ -71,7 +71,7 @@ def to_xlsx(contents: Contents) -> bytes:
     if contents.groups:
         groups = [(one.number, one.days, one.captures, one.km2, one.credits, float(one.aud)) for one in contents.price_lines]
         columns = (
-            ("Group", "count"), ("Acquired", "text"), ("Captures", "wrapped"), ("km² charged", "km2"), ("Credits", "count"),
+            ("Group", "count"), ("Acquired", "text"), ("Captures", "wrapped"), ("km² priced", "km2"), ("Credits", "count"),
             ("A$", "money"),
         )  # fmt: skip
         sheets.append(Sheet("Groups", columns, groups))
@@ -196,8 +196,8 @@ def _summary(contents: Contents) -> Sheet:
         rows.append(("Captures without a price", Styled(len(contents.unpriced), "count_left")))
     if contents.groups:
         rows.append(("Groups", Styled(len(contents.groups), "count_left")))
-    if contents.charged_km2 is not None:
-        rows.append(("Area charged, km²", Styled(round(contents.charged_km2, 3), "km2_left")))
+    if contents.priced_km2 is not None:
+        rows.append(("Area priced, km²", Styled(round(contents.priced_km2, 3), "km2_left")))
     if contents.area_km2 is not None:
         rows.append(("Area covered, km² (overlaps counted once)", Styled(round(contents.area_km2, 3), "km2_left")))
     if contents.area is not None:

@@ -66,7 +66,7 @@ def test_card_state_shows_sources_and_estimates(found: gpd.GeoDataFrame):
     assert facts["Cloud over my area"] == ("estimate", "≈ 10.8 %")
     assert facts["Owned by us"] == ("", "71 % of my area")
     assert shown["owned"] == "part"
-    assert shown["price"] == {"label": "30.76 km² charged", "value": "A$\N{NO-BREAK SPACE}384.44"}
+    assert shown["price"] == {"label": "30.76 km² priced", "value": "A$\N{NO-BREAK SPACE}384.44"}
     assert shown["position"] == f"2 of {len(found)}"
 
 

@@ -184,7 +184,7 @@ def _facts(state: CaptureState, row: pd.Series[Any]) -> list[list[str]]:
 
 def _price(row: pd.Series[Any]) -> dict[str, str] | None:
     price, km2 = _number(row, EXACT_PRICE), _number(row, PAID_KM2)
-    return None if price is None else {"label": "" if km2 is None else f"{km2:,.2f} km² charged", "value": dollars(price)}
+    return None if price is None else {"label": "" if km2 is None else f"{km2:,.2f} km² priced", "value": dollars(price)}
 
 
 def _owned_kind(row: pd.Series[Any]) -> str:

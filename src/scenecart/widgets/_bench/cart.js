@@ -126,7 +126,7 @@ function question(owned, send) {
 
 function summary(offer) {
   return el("table", { class: "sum" },
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Capture"), el("th", { scope: "col" }, "km²\u00a0charged"), el("th", { scope: "col" }, "A$"))),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Capture"), el("th", { scope: "col" }, "km²\u00a0priced"), el("th", { scope: "col" }, "A$"))),
     el("tbody", {}, offer.rows.map((row) => [
       el("tr", { class: `${row.is_left_out ? "left-out" : ""} ${row.is_part ? "in" : ""}` },
         el("td", {}, el("span", {}, row.day, row.owned ? el("span", { class: "pill own" }, el("i", { class: "sw" }), "Owned") : null)),

@@ -272,11 +272,11 @@ def _total(purchase: Purchase) -> dict[str, str]:
     if estimate is None:
         return {"label": "Asking for the price…" if purchase.is_pricing else "No price", "value": ""}
     sizes = [group.aoi_km2 for group in estimate.price_groups]
-    charged = sum(size for size in sizes if size is not None)
+    priced = sum(size for size in sizes if size is not None)
     label = "Exact price" if estimate.is_complete else f"Without {pluralize(len(estimate.refused), 'capture')}"
     hint = f"{estimate.total_credits:,} credits, priced at {estimate.priced_at:%H:%M} UTC"
     # the number, its unit and its meaning stay on one line
-    label += f" · {charged:,.2f}\N{NO-BREAK SPACE}km²\N{NO-BREAK SPACE}charged" if sizes and None not in sizes else ""
+    label += f" · {priced:,.2f}\N{NO-BREAK SPACE}km²\N{NO-BREAK SPACE}priced" if sizes and None not in sizes else ""
     return {"label": label, "value": dollars(estimate.total_aud), "hint": hint}
 
 

@@ -87,7 +87,7 @@ _ALL = (
     Column(GSD, "GSD m", "Ground sample distance: metres for each pixel", 52, 7, digits=2),
     Column(SUN_ELEVATION, "Sun", "Height of the sun", 54, 10, unit="°", is_shown=False),
     Column(COVERAGE, "Covers %", "How much of my area it covers", 60, 4),
-    Column(PAID_KM2, "km² charged", "The area that is charged, as the service measures it", 72, 9, digits=2),
+    Column(PAID_KM2, "km² priced", "The area that is priced, as the service measures it", 72, 9, digits=2),
     Column(EXACT_PRICE, "A$", "The service's price of this capture alone", 66, 2, digits=2),
 )
 # the words for the order with the smallest value first, and with the largest first; other columns are prices of a catalog
