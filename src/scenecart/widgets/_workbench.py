@@ -165,7 +165,7 @@ class Workbench(Panel):
         first = next(iter(self._search.collections), "")
         collections = first_collections(first, self._search.collections)
         self._search.change(host=first, collections=collections, area=self.state.aoi, how="" if aoi is None else "given")
-        self._service.read(with_hosts=hosts is None and not self._search.collections)
+        self._service.start(with_hosts=hosts is None and not self._search.collections)
         self._watch_counts.read()
 
     @property

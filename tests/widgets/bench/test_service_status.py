@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import scenecart
-from _widgets import wait_for
+from _widgets import act, wait_for
 from scenecart.widgets._bench.drawer import Drawer
 from scenecart.widgets._bench.footer import Footer
 from scenecart.widgets._bench.header import Header
@@ -36,10 +36,40 @@ def watch(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def test_service_status_reads_who_is_signed_in_and_the_balance(watch: ServiceStatus):
     """The header shows the account and its balance."""
+    watch.start()
     watch.read()
+    wait_for(lambda: watch._header.state["user"])
     state = wait_for(lambda: watch._header.state if watch._header.state["balance"] else None)
     assert state["user"] == "analyst"
     assert not state["is_unavailable"]
+
+
+def test_service_status_page_opened_later_shows_the_balance_of_then(watch: ServiceStatus):
+    """No balance is read before a page is shown; each page reads it once, and does not show the one read before."""
+    shown: list[object] = []
+    watch._header.observe(lambda change: shown.append(change["new"]["balance"]), "state")
+    asked: list[bool] = []
+    balance = watch._client.balance
+    watch._client.balance = lambda: asked.append(True) or balance()  # type: ignore[method-assign]  # counts only
+    watch.start()
+    wait_for(lambda: watch._header.state["user"])
+    assert set(shown) == {None}
+    for number in (1, 2):
+        del shown[:]
+        act(watch._header, "$shown")
+        wait_for(lambda: watch._header.state["balance"])
+        assert len(asked) == number
+    assert shown[0] is None
+
+
+def test_service_status_failed_start_is_made_up_for(watch: ServiceStatus, sandbox: Sandbox):
+    """The account is read again with the balance if the service did not respond at the start."""
+    sandbox.faults.add("drop-before")
+    watch.start()
+    wait_for(lambda: watch._needs_user)
+    assert watch._drawer.state["banner"] is None
+    act(watch._header, "$shown")
+    assert wait_for(lambda: watch._header.state["user"]) == "analyst"
 
 
 def test_service_status_outage_is_shown_and_recovers(watch: ServiceStatus, sandbox: Sandbox):

@@ -55,20 +55,36 @@ class ServiceStatus:
         self._header, self._drawer, self._footer = parts
         self._recovered, self._found_hosts = recovered, found_hosts
         self._failures = 0
+        self._balance: dict[str, Any] | None = None
+        self._with_hosts = self._needs_user = False
+        self._header.on_shown(self._page_shown)
 
     @property
     def is_unavailable(self) -> bool:
         """Whether the service did not respond to the last request."""
         return self._failures > 0
 
-    def read(self, *, with_hosts: bool = False) -> None:
-        """Read the balance, and the first time also the user and the hosts, in the background."""
+    def start(self, *, with_hosts: bool = False) -> None:
+        """Read the user and the hosts in the background; the balance is read when a page shows the header, which may be later."""
+        self._with_hosts = with_hosts
+        self._runner.start("user", lambda _: self._who(), self._show_user, self._start_failed)
 
-        def work(_: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, list[str]]]:
-            user = {} if self._header.state["user"] else self._optional(self._client.whoami)
-            return self._optional(self._client.balance), user, listed_hosts(self._client) if with_hosts else {}
+    def read(self) -> None:
+        """Read the balance in the background, and what could not be read at the start."""
+
+        def work(_: Any) -> tuple[dict[str, Any], tuple[dict[str, Any], dict[str, list[str]]]]:
+            return self._optional(self._client.balance), self._who() if self._needs_user else ({}, {})
 
         self._runner.start("account", work, self._show, self.fail)
+
+    def _who(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        return self._optional(self._client.whoami), listed_hosts(self._client) if self._with_hosts else {}
+
+    @synchronized
+    def _page_shown(self) -> None:
+        """Read the balance again: something may have been bought since the kernel started."""
+        self._header.update(balance=None)
+        self.read()
 
     def _optional(self, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return a response, empty if the account may not read it."""
@@ -79,16 +95,30 @@ class ServiceStatus:
         except ScenecartError:
             return {}
 
-    def _show(self, found: tuple[dict[str, Any], dict[str, Any], dict[str, list[str]]]) -> None:
-        balance, user, hosts = found
+    def _show(self, found: tuple[dict[str, Any], tuple[dict[str, Any], dict[str, list[str]]]]) -> None:
+        balance, who = found
         now = dt.datetime.now().astimezone().strftime("%H:%M")
-        name = next((user[key] for key in _NAMES if isinstance(user.get(key), str)), self._header.state["user"])
-        self._header.update(balance=balance_state(balance, now), is_unavailable=False, user=name[:_LONGEST_NAME])
-        if hosts:
-            self._found_hosts(hosts)
+        self._balance = balance_state(balance, now)
+        self._header.update(balance=self._balance, is_unavailable=False)
+        if any(who):
+            self._show_user(who)
         if self.is_unavailable:
             self._footer.announce("The service answers again.")
             self.mark_available()
+
+    def _show_user(self, found: tuple[dict[str, Any], dict[str, list[str]]]) -> None:
+        user, hosts = found
+        self._needs_user = False
+        name = next((user[key] for key in _NAMES if isinstance(user.get(key), str)), self._header.state["user"])
+        self._header.update(user=name[:_LONGEST_NAME])
+        if hosts:
+            self._found_hosts(hosts)
+
+    def _start_failed(self, error: Exception) -> None:
+        self._needs_user = True
+        # a service that does not respond is reported by the page's own request
+        if not isinstance(error, ConnectionFailed | ServiceError):
+            self.fail(error)
 
     @synchronized
     def mark_available(self) -> None:
@@ -109,8 +139,9 @@ class ServiceStatus:
         self._failures += 1
         banner = {"title": "The service is not answering.", "text": "What was found stays here.", "retries": True}
         self._drawer.update(banner={**banner, "until": time.time() + pause})
-        self._header.update(is_unavailable=True)
-        since = (self._header.state["balance"] or {}).get("time")
+        # the header says when it was read
+        self._header.update(is_unavailable=True, balance=self._balance)
+        since = (self._balance or {}).get("time")
         self._footer.announce(f"The service has not answered{f' since {since}' if since else ''}. Nothing was lost.")
 
 
