@@ -56,7 +56,7 @@ def workbench(browser: Browser, folder: Path, scheme: str) -> str:
 
 def picker(browser: Browser, scheme: str) -> str:
     """Show the picker in JupyterLab and return what is seen as one SVG."""
-    with jupyterlab(PICKER, dark=scheme == "dark") as (lab, _), new_page(browser, 1300, 1100) as page:
+    with jupyterlab(PICKER) as (lab, _), new_page(browser, 1300, 1100, scheme) as page:
         lab.open(page, "page.ipynb")
         page.wait_for_selector(".sc-grid .row")
         kernel = lab.kernel()
