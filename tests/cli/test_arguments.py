@@ -15,6 +15,7 @@ from scenecart.cli._parser import make_parser
         (["search", "aurora", "--colections", "x"], "--collections"),
         (["place", "--max-credit=5"], "--max-credits"),
         (["cover", "found.parquet", "--objectve", "newest"], "--objective"),
+        (["search", "aurora", "--max-cloud", "20"], "--max-cloud-cover"),
     ],
 )
 def test_misspelled_name_is_refused_with_the_nearest(arguments: list[str], nearest: str, capsys: pytest.CaptureFixture[str]):

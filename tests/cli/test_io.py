@@ -108,3 +108,10 @@ def test_json_option_is_parsed():
     with raises(InvalidRequest, "option_not_json") as caught:
         _io.json_argument("{", "query")
     assert caught.value.argument == "query"
+
+
+def test_question_to_a_program_without_input_is_answered_no(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """A program that was started with its input closed has no stdin: nothing is confirmed, and the option for scripts is named."""
+    monkeypatch.setattr("sys.stdin", None)
+    assert not _io.is_confirmed("buy", "--yes --max-credits N")
+    assert "--yes --max-credits N" in capsys.readouterr().err

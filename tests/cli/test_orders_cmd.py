@@ -311,7 +311,10 @@ PLACE_TWO = ["place", "two.parquet", "--yes", "--max-credits", "99999999"]
 
 
 def test_place_of_owned_captures_has_its_exit_code(clean: tuple[Sandbox, dict[str, str]], tmp_path: Path):
-    """Owned captures end with 5: a table with orders and shares, the two ways on, and nothing is ordered; ``--owned buy`` buys."""
+    """Owned captures end with 5: a table with orders and shares, the two ways on, and nothing is ordered.
+
+    ``--owned buy`` names the orders before it asks, and buys.
+    """
     box, home = clean
     order = buy_half(box, tmp_path, home)
     refused = run(*PLACE_TWO, box=box, cwd=tmp_path, **home)
@@ -326,6 +329,8 @@ def test_place_of_owned_captures_has_its_exit_code(clean: tuple[Sandbox, dict[st
     assert json.loads(run("placements", "--json", box=box, cwd=tmp_path, **home).stdout)[1:] == []
     as_json = run(*PLACE_TWO, "--json", box=box, cwd=tmp_path, **home)
     assert (as_json.returncode, as_json.stdout) == (5, "")
+    asked = run("place", "two.parquet", "--owned", "buy", box=box, cwd=tmp_path, answer="no\n", **home)
+    assert (asked.returncode, order in asked.stderr, "Type yes" in asked.stdout) == (1, True, True), asked.stderr
     bought = [run(*PLACE_TWO, "--owned", "buy", "--json", box=box, cwd=tmp_path, **home) for _ in range(2)]
     assert [one.returncode for one in bought] == [0, 0], bought[0].stderr
     assert json.loads(bought[0].stdout)["id"] == json.loads(bought[1].stdout)["id"]

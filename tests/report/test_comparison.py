@@ -178,6 +178,15 @@ def test_comparison_of_equal_names_is_refused(three: dict[str, Any], tmp_path: P
         scenecart.compare_report({"a": three["cheap"], "a\u202e": three["dear"]}, tmp_path / "a.html")
 
 
+def test_comparison_of_dates_with_one_price_has_no_price_per_km2(scripted: ScriptedClient):
+    """Where captures of two dates have one price, their area may count once: no price per km² is computed."""
+    days = [feature(name, datetime=f"2024-03-0{number}T00:00:00Z") for number, name in enumerate(("first", "second"), 1)]
+    one_group = {"captures": ["first", "second"], "aoi_km2": 121.5, "credits": 246_900, "aud": 2469.0}
+    both = scripted.estimate(*days, response={**price_answer("first", "second"), "groups": [one_group]})
+    compared = _comparison.comparison_of({"both": both, "one": scripted.estimate(days[0], response=price_answer("first"))})
+    assert [side.aud_per_km2 is None for side in compared.sides] == [True, False]
+
+
 def test_comparison_without_km2_of_the_service_has_no_price_per_km2(scripted: ScriptedClient):
     """If the service does not report its km², no price per km² is computed."""
     response = {**price_answer("first"), "groups": [{"captures": ["first"], "credits": 123_450, "aud": 1234.5}]}

@@ -177,7 +177,7 @@ _TASKS = {
 _HOST = _Missing(
     "Provider (host) not found.",
     code="host_not_found",
-    hint="Use a provider that the service's documentation lists, and check the base URL.",
+    hint="client.hosts() lists the providers. Check the base URL, too.",
 )
 _ORDER = _Missing(
     "Order not found.", code="order_not_found", hint="Check the id and your organization. client.orders() lists its orders."

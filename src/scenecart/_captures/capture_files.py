@@ -38,6 +38,7 @@ LAYER = "captures"
 LAYER_METADATA = "scenecart_json_columns"
 # where pandas keeps frame.attrs in Parquet, and geopandas since 1.2
 _ATTRS = b"PANDAS_ATTRS"
+_HOST = "scenecart:host"
 _JSON, _LINES = frozenset({".geojson", ".json"}), frozenset({".ndjson", ".jsonl"})
 _MAX_LAYERS, _HALF_TURN = 20, 180.0
 _SIDES = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
@@ -98,8 +99,14 @@ def features_of(captures: gpd.GeoDataFrame) -> list[dict[str, Any]]:
 
 
 def to_ndjson(captures: gpd.GeoDataFrame) -> bytes:
-    """Return checked captures as STAC items, one per line."""
-    return b"".join(json.dumps(item, default=str).encode() + b"\n" for item in to_items(captures))
+    """Return checked captures as STAC items, one per line; the host, which STAC does not have, is a property with a prefix."""
+    hosts = captures["host"] if "host" in captures.columns else [None] * len(captures)
+    lines = []
+    for item, host in zip(to_items(captures), hosts, strict=True):
+        if isinstance(host, str):
+            item["properties"][_HOST] = host
+        lines.append(json.dumps(item, default=str).encode() + b"\n")
+    return b"".join(lines)
 
 
 def read_captures(path: str | os.PathLike[str]) -> gpd.GeoDataFrame:
@@ -231,7 +238,8 @@ def _from_documents(features: list[dict[str, Any]], source: Path) -> gpd.GeoData
     """Return features as captures: STAC items, or rows of a table whose columns are the properties."""
     if any("id" in feature and isinstance(feature.get("assets"), dict) for feature in features):
         found, _, _ = read_page(json.dumps({"type": "FeatureCollection", "features": features}).encode(), source.name)
-        return to_frame(found)
+        captures = to_frame(found)
+        return captures.assign(host=captures.pop(_HOST)) if _HOST in captures.columns else captures
     given = [feature.get("properties") for feature in features]
     rows: list[dict[str, Any]] = [properties if isinstance(properties, dict) else {} for properties in given]
     for row, feature in zip(rows, features, strict=True):
@@ -255,7 +263,8 @@ def _unreadable(path: Path) -> InvalidRequest:
     return InvalidRequest(
         f"{path.name} is damaged, or is not a captures file.",
         code="captures_unreadable",
-        hint="Pass a file that scenecart.export(…) wrote.",
+        hint="Pass a .parquet, .geojson, .json, .ndjson or .gpkg file that scenecart.export(…) wrote. Its tables and reports, "
+        "such as .csv, .xlsx and .html, cannot be read back.",
     )
 
 

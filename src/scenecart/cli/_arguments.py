@@ -20,6 +20,8 @@ _NUMBER = re.compile(r"-\.?\d")
 # thousands are separated by one kind of separator throughout: a comma, an underscore, or a space of any width
 _CREDITS = re.compile(r"[0-9]+|[0-9]{1,3}(?:([,_ \u00a0\u2009\u202f])[0-9]{3})(?:\1[0-9]{3})*")
 _BBOX_SIZES = (4, 6)
+# of the start of an option, with its two hyphens
+_SHORTEST = 3
 _LAST_PORT = 65_535
 # blanks, and characters without a width that web pages put into ids
 _INVISIBLE = " \t\r\n\f\v\u00a0\u00ad\u200b\u200c\u200d\u2060\ufeff"
@@ -69,7 +71,9 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def _suggestion(name: str, known: Collection[str]) -> str:
-    nearest = difflib.get_close_matches(name, sorted(known), n=1)
+    # one that was not typed to its end is nearer than any other
+    longer = sorted(one for one in known if len(name) > _SHORTEST and one.startswith(name))
+    nearest = longer or difflib.get_close_matches(name, sorted(known), n=1)
     return f". Did you mean {nearest[0]}?" if nearest else "; --help lists those that exist"
 
 

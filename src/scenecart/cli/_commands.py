@@ -122,9 +122,7 @@ def add_browser(parser: ArgumentParser) -> None:
 
 def add_criteria(parser: ArgumentParser) -> None:
     """Add the provider and what to search for."""
-    parser.add_argument(
-        "host", help="provider (host) whose catalog is searched, such as aurora; the service's documentation lists its providers"
-    )
+    parser.add_argument("host", help="provider (host) whose catalog is searched, such as aurora; `scenecart hosts` lists them")
     parser.add_argument(
         "--collections", type=read_words, metavar="A,B", help="collections to search, separated by commas; required without --ids"
     )

@@ -39,7 +39,8 @@ HINTS: dict[str, str | None] = {
     "captures_owned": "`scenecart owned` shows the orders. Add --without-owned to price only what is missing. "
     "Add --use-owned to count it as covered.",
     "captures_single_row": "Pass a file that `scenecart search -o` wrote.",
-    "captures_unreadable": "Pass a file that `scenecart search -o` wrote.",
+    "captures_unreadable": "Pass a .parquet, .geojson, .json or .gpkg file that `scenecart search -o` wrote. Tables and reports, "
+    "such as .csv, .xlsx and .html, cannot be read back.",
     "cart_all_owned": "`scenecart owned` lists what is owned. To buy it anyway, pass --owned buy without --without-owned.",
     "cart_file_changed": "To use it anyway, estimate its captures as a new cart.",
     "cart_without_prices": "`scenecart estimate` shows the reasons.",
@@ -56,6 +57,7 @@ HINTS: dict[str, str | None] = {
     "file_corrupt": "Download again. If what the service announces is wrong, --verify size (or none) keeps the file as it is.",
     "file_size_differs": "Download again. If what the service announces is wrong, --verify none keeps the file as it is.",
     "files_failed": "Download again: only these files are requested.",
+    "host_not_found": "`scenecart hosts` lists the providers. Check the base URL, too.",
     "key_ignored": "`scenecart cancel ID` may still be possible. A request without an answer is not repeated at this "
     "service from now on before the list of orders shows its outcome.",
     "licence_not_accepted": "`scenecart licences` shows it; `scenecart licences --accept ID` accepts it for your organization.",

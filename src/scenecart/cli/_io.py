@@ -46,7 +46,8 @@ def connect(arguments: argparse.Namespace) -> Client:
 def is_confirmed(verb: str, option: str) -> bool:
     """Read the answer to a question whose text is printed already; no answer means no, and names the option for scripts."""
     print(f"Type yes or y to {verb}: ", end="", flush=True)
-    answer = sys.stdin.readline()
+    # a program that was started with its input closed has none
+    answer = "" if sys.stdin is None else sys.stdin.readline()
     if not answer.endswith("\n"):
         print()
     if not answer:

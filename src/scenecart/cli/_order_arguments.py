@@ -70,8 +70,7 @@ def add_placing(commands: Commands) -> None:
         "--license",
         metavar="TYPE",
         default="standard",
-        help="licence to buy (default: standard); which other types exist depends on the service: see its documentation, "
-        "or its answer to a type that it does not offer",
+        help="licence to buy (default: standard); `scenecart hosts` lists the types of each host",
     )
     add_cart_options(place)
     add_without_owned(place)

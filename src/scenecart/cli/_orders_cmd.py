@@ -176,6 +176,10 @@ def _is_confirmed(client: Client, estimate: Estimate, project: str, arguments: a
                 f"This cart was already ordered{when} as {clean_text(existing.id, 80)} ({clean_text(existing.status, 40)}). "
                 "This buys it once more."
             )
+    if arguments.owned == "buy" and not arguments.again:
+        from scenecart.cli._owned import look_up  # noqa: PLC0415  # keeps --help fast
+
+        look_up(estimate, client)
     return _is_price_confirmed(estimate, project, arguments.license)
 
 

@@ -156,9 +156,10 @@ def estimate_table(estimate: Estimate, whole: Estimate | None = None) -> None:
     if estimate.balance_credits is not None:
         print_line(f"Balance: {estimate.balance_credits:,} credits")
     if whole is not None:
+        dearer = " A smaller area can cost more, because services have minimum areas."
         print_line(
-            f"Without owned areas: {estimate.total_credits:,} credits; the whole cart: {whole.total_credits:,} credits. "
-            "A smaller area can cost more, because services have minimum areas."
+            f"Without owned areas: {estimate.total_credits:,} credits; the whole cart: {whole.total_credits:,} credits."
+            f"{dearer if estimate.total_credits > whole.total_credits else ''}"
         )
 
 

@@ -86,7 +86,8 @@ class Comparison:
         """The source of the figures."""
         note = (
             "All amounts are from the service's estimates and orders; scenecart computed none of them. "
-            "A$ per km² is the service's total divided by the area priced, in which an area of several dates can count once. "
+            "A$ per km² is the service's total divided by the area priced; it is missing where captures of several dates "
+            "have one price, because their area may count once. "
             "Of the area covered, overlaps count once. "
         )
         if self.common_km2 is not None:
@@ -251,6 +252,10 @@ def _side(name: str, contents: Contents, area: BaseGeometry | None) -> ComparedC
 
 
 def _per_km2(contents: Contents) -> Decimal | None:
+    """Return the price per km²; None if it is not known, or if captures of several dates have one price."""
+    dated = {(line.group, line.acquired.date()) for line in contents.lines if line.group is not None and line.acquired is not None}
+    if len(dated) > len({group for group, _ in dated}):
+        return None
     measured = [group.aoi_km2 for group in contents.groups]
     if contents.total_aud is None or not measured or any(km2 is None for km2 in measured):
         return None
