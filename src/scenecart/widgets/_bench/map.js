@@ -225,7 +225,7 @@ function draw(state, send, page) {
     state.prompt ? el("div", { class: "card prompt", "data-key": "prompt" },
       el("h2", {}, "Where do you want to look?"), el("p", { class: "q" }, "Move the map and search what you see, or draw an area."),
       el("div", { class: "row" }, button("Search this view", { icon: "search", kind: "main", onclick: () => send("search-view", { bounds: viewBounds(overlay) }) }), button("Draw an area", { icon: "draw", kind: "big", onclick: () => tool("draw") }))) : null,
-    page.local.noTiles ? el("div", { class: "over bc", "data-key": "notiles" }, el("div", { class: "card tip", role: "status" }, "The base map cannot be loaded. Captures are still shown.", iconButton("Close this note", "x", { onclick: () => { page.local.noTiles = false; page.redraw(); } }))) : null,
+    page.local.noTiles && !state.prompt ? el("div", { class: "over bc", "data-key": "notiles" }, el("div", { class: "card tip", role: "status" }, "The base map cannot be loaded. Captures are still shown.", iconButton("Close this note", "x", { onclick: () => { page.local.noTiles = false; page.redraw(); } }))) : null,
     state.compare ? null : el("div", { class: "over br", "data-key": "scale" },
       state.credit && !page.local.noTiles && overlay?.hasTiles ? el("span", { class: "credit" }, state.credit) : null,
       el("div", { class: "scalebar" }, el("span"), el("i"))),
