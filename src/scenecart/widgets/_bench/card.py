@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 # titles of the sources of cloud over the area
 _SOURCES = {PROVIDER: "provider", MASK: "delivered mask", ESTIMATE: "estimate"}
+# per cent of the area of interest; what is missing is rounding
+_ALL_OF_THE_AREA = 99.95
 _PICTURE = (592, 428)
 _UNKNOWN = "not known"
 _TRAITS = ["current", "captures", "aoi", "selection", "revision"]
@@ -174,11 +176,13 @@ def _facts(state: CaptureState, row: pd.Series[Any]) -> list[list[str]]:
     angles = [text for text in (_text(row, OFF_NADIR, "{:.1f}°"), _text(row, GSD, "{:.2f} m")) if text]
     facts.append(["Off-nadir · GSD", "", " · ".join(angles) or _UNKNOWN])
     facts.append(["Sun height", "", _text(row, SUN_ELEVATION, "{:.1f}°") or _UNKNOWN])
+    of_what = "of it"
     if state.aoi is not None:
         share = state.values(COVERAGE)[state.captures.index.get_loc(state.current)]
         # rounded down: 100 % means all of it
         facts.append(["Covers my area", "", _UNKNOWN if math.isnan(share) else f"{math.floor(share * 10 + 1e-6) / 10:.1f} %"])
-    facts.append(["Owned by us", "", _owned_text(row, has_area=state.aoi is not None)])
+        of_what = "that it covers of my area" if share < _ALL_OF_THE_AREA else "of my area"
+    facts.append(["Owned by us", "", _owned_text(row, of_what)])
     return facts
 
 
@@ -194,16 +198,16 @@ def _owned_kind(row: pd.Series[Any]) -> str:
     return "perhaps" if share is None else "all" if share >= WHOLE else "part" if share > 0 else ""
 
 
-def _owned_text(row: pd.Series[Any], *, has_area: bool) -> str:
-    kind, of_what = _owned_kind(row), "my area" if has_area else "it"
+def _owned_text(row: pd.Series[Any], of_what: str) -> str:
+    kind = _owned_kind(row)
     if SHARE not in row.index:
         return _UNKNOWN
     share = _number(row, SHARE) or 0.0
     return {
         "": "no",
         "perhaps": "perhaps",
-        "all": f"yes, all of {of_what}",
-        "part": f"{math.floor(100 * share):.0f} % of {of_what}",
+        "all": f"yes, all {of_what}",
+        "part": f"{math.floor(100 * share):.0f} % {of_what.replace('that', 'of what')}",
     }[kind]
 
 
