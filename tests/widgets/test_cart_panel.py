@@ -382,6 +382,8 @@ def test_cart_panel_owned_captures_are_left_out_unless_chosen(
     offer = offered(panel)
     assert [fact["order"] for fact in offer["owned"]["facts"]] == [order]
     assert "% of this area" in offer["owned"]["facts"][0]["text"]
+    assert [row["id"] for row in offer["rows"] if row["id"]] == found["id"].tolist(), "the order of the cart"
+    assert [row["owned"] for row in offer["rows"] if row["id"]] == ["owned part left out", ""]
     whole, (rest, again) = panel.estimate, offer["owned"]["choices"]
     assert (rest["on"], again["on"]) == (True, False)
     assert offer["credits"] < whole.total_credits
@@ -405,6 +407,7 @@ def test_cart_panel_owned_captures_are_bought_all_the_same(
     assert offer["owned"]["notice"] == "Nothing was ordered."
     assert [fact["order"] for fact in offer["owned"]["facts"]] == [order]
     act(panel._view, "choose", value="all")
+    assert [row["owned"] for row in shown(panel)["offer"]["rows"] if row["id"]] == ["owned part bought again", ""]
     buy(panel)
     assert wait_for(lambda: panel.order).total_credits == total
     assert len(client.orders()) == 2

@@ -129,14 +129,14 @@ function summary(offer) {
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Capture"), el("th", { scope: "col" }, "km²\u00a0priced"), el("th", { scope: "col" }, "A$"))),
     el("tbody", {}, offer.rows.map((row) => [
       el("tr", { class: `${row.is_left_out ? "left-out" : ""} ${row.is_part ? "in" : ""}` },
-        el("td", {}, el("span", {}, row.day, row.owned ? el("span", { class: "pill own" }, el("i", { class: "sw" }), "Owned") : null)),
+        el("td", {}, el("span", {}, row.day, row.owned ? el("span", { class: "pill own" }, el("i", { class: "sw" }), row.owned) : null)),
         el("td", {}, row.km2.replace(" km²", "")), el("td", {}, row.price.replace("A$\u00a0", ""))),
       row.id ? el("tr", { class: `idr ${row.is_left_out ? "left-out" : ""} ${row.is_part ? "in" : ""}` }, el("td", { colspan: "3", class: "mono" }, breakable(row.id))) : null,
     ]), el("tr", { class: "t" }, el("td", {}, "Total"), el("td", { colspan: "2" }, offer.total || "A$\u00a00.00"))));
 }
 
 function facts(offer, send) {
-  const edit = (label, kind, value, values) => [el("dt", {}, label), el("dd", {},
+  const edit = (label, kind, value, values) => [el("dt", {}, label), el("dd", { class: value.length > 24 ? "long" : "" },
     el("input", { class: "edit", list: `sc-${kind}`, "aria-label": label, title: value, value, onchange: (event) => send(kind, { value: event.target.value }) }),
     el("datalist", { id: `sc-${kind}` }, values.map((one) => el("option", { value: one }))))];
   const [paid, ...rest] = offer.facts;

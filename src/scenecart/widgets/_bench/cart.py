@@ -327,35 +327,57 @@ def _fact_text(fact: OwnedFact) -> dict[str, str]:
 
 
 def _offer_rows(offer: Offer, captures: Any) -> list[dict[str, Any]]:
+    """Return what is bought and what is left out, in the order of the cart; a group with one price is at its first capture."""
     whole, chosen = offer.estimate.cart, offer.chosen
     days = dict(zip(whole.captures["id"], day_texts(whole.captures), strict=True))
-    owned = frozenset() if offer.owned is None else offer.owned.captures
-    rows: list[dict[str, Any]] = []
+    place = {name: number for number, name in enumerate(captures["id"])}
+    blocks: list[tuple[int, list[dict[str, Any]]]] = []
     alone = {} if chosen is None else _individual_prices(chosen, captures)
+
+    def position(name: str) -> int:
+        return place.get(name, len(place))
+
     for group in () if chosen is None else chosen.price_groups:
-        members = [_offer_row(name, days, owned) for name in group.ids[:MOST_ROWS]]
-        if all(name in alone for name in group.ids):
-            numbers = [alone[name] for name in group.ids[:MOST_ROWS]]
-            rows += [{**row, "km2": _km2(km2), "price": price} for row, (km2, price) in zip(members, numbers, strict=True)]
+        names = sorted(group.ids, key=position)
+        if all(name in alone for name in names):
+            for name in names[:MOST_ROWS]:
+                km2, price = alone[name]
+                blocks.append((position(name), [{**_offer_row(name, days, offer), "km2": _km2(km2), "price": price}]))
         else:
-            together = {"id": "", "day": f"{pluralize(len(group.ids), 'capture')} together", "owned": False, "is_left_out": False}
-            rows.append({**together, "km2": _km2(group.aoi_km2), "price": dollars(group.aud)})
-            rows += [{**member, "is_part": True} for member in members]
+            together = {"id": "", "day": f"{pluralize(len(names), 'capture')} together", "owned": "", "is_left_out": False}
+            first = {**together, "km2": _km2(group.aoi_km2), "price": dollars(group.aud)}
+            members = [{**_offer_row(name, days, offer), "is_part": True} for name in names[:MOST_ROWS]]
+            blocks.append((position(names[0]), [first, *members]))
     kept = set() if chosen is None else set(chosen.cart.ids)
-    left_out = [name for name in whole.ids if name not in kept]
-    rows += [{**_offer_row(name, days, owned), "km2": "–", "price": dollars(0.0), "is_left_out": True} for name in left_out]
-    return rows[:MOST_ROWS]
+    for name in whole.ids:
+        if name not in kept:
+            row = {**_offer_row(name, days, offer), "km2": "–", "price": dollars(0.0), "is_left_out": True}
+            blocks.append((position(name), [row]))
+    return [row for _, rows in sorted(blocks, key=lambda block: block[0]) for row in rows][:MOST_ROWS]
 
 
-def _offer_row(name: str, days: dict[str, str], owned: frozenset[str]) -> dict[str, Any]:
+def _offer_row(name: str, days: dict[str, str], offer: Offer) -> dict[str, Any]:
     return {
         "id": clean_text(name, 120),
         "day": days.get(name) or _NO_DATE,
-        "owned": name in owned,
+        "owned": _owned_label(name, offer),
         "km2": "",
         "price": "",
         "is_left_out": False,
     }
+
+
+def _owned_label(name: str, offer: Offer) -> str:
+    """Return what happens to a capture that is owned; empty for others."""
+    owned = offer.owned
+    if owned is None or name not in owned.captures:
+        return ""
+    if not owned.is_certain:
+        return "perhaps owned"
+    is_whole = name in owned.whole
+    if offer.choice == ALL:
+        return "bought again" if is_whole else "owned part bought again"
+    return "owned, left out" if is_whole else "owned part left out"
 
 
 def _facts(purchase: Purchase, chosen: Estimate | None) -> list[list[str]]:
