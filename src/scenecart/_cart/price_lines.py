@@ -75,6 +75,13 @@ def price_lines(groups: Iterable[PriceGroup], acquired: Mapping[str, datetime | 
     ]
 
 
+def priced_km2(groups: Iterable[PriceGroup]) -> float | None:
+    """Return the area of all price groups in km², as the service measures it; None if it does not state each, or without groups."""
+    sizes = [group.aoi_km2 for group in groups]
+    stated = [size for size in sizes if size is not None]
+    return sum(stated) if stated and len(stated) == len(sizes) else None
+
+
 def _ordered(names: Sequence[str], places: Mapping[str, int]) -> list[str]:
     return sorted(names, key=lambda name: places.get(name, len(places)))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api.order_states import DELIVERED, ENDED, is_on_hold
+from scenecart._cart.price_lines import priced_km2
 from scenecart._orders.order_state import paid_how
 from scenecart._util.text import clean_text, pluralize
 from scenecart.cli import _output, _table
@@ -135,10 +136,8 @@ class OrderDetails:
     def _count(self) -> str:
         if not self.captures:
             return "not stated by the service"
-        sizes = [group.aoi_km2 for group in self.order.price_groups]
-        km2 = sum(size for size in sizes if size is not None)
-        priced = f", {km2:,.2f} km² priced" if sizes and None not in sizes else ""
-        return f"{len(self.captures):,}{priced}"
+        km2 = priced_km2(self.order.price_groups)
+        return f"{len(self.captures):,}{'' if km2 is None else f', {km2:,.2f} km² priced'}"
 
     def _delivered(self) -> str:
         if self.order.phase == ENDED:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scenecart._captures.properties import AREA_CLOUD, AREA_CLOUD_SOURCE, CLOUD_COVER, ESTIMATE, GSD
+from scenecart._cart.price_lines import priced_km2
 from scenecart._util.text import clean_text, pluralize
 from scenecart.cli import _documents as documents
 from scenecart.cli._table import print_line, print_table
@@ -141,7 +142,7 @@ def estimate_table(estimate: Estimate, whole: Estimate | None = None) -> None:
         )
         for line in price_lines_of(estimate)
     ]
-    priced = _priced_km2(estimate)
+    priced = priced_km2(estimate.price_groups)
     total = (
         "Total",
         "",
@@ -167,18 +168,12 @@ def whole_footprints(estimate: Estimate) -> None:
     """Print that the price is for whole footprints, unless the cart has an area."""
     if estimate.cart.area is not None:
         return
-    priced = _priced_km2(estimate)
+    priced = priced_km2(estimate.price_groups)
     print_line(
         f"The price is for whole footprints: {'' if priced is None else f'{priced:,.2f} km² priced, '}"
         f"{estimate.cart.km2:,.2f} km² covered."
     )
     print_line("To buy only the part inside an area, pass --aoi with a captures file.")
-
-
-def _priced_km2(estimate: Estimate) -> float | None:
-    """Return the km² of all price groups; None if the service does not measure one of them."""
-    sizes = [group.aoi_km2 for group in estimate.price_groups if group.aoi_km2 is not None]
-    return sum(sizes) if sizes and len(sizes) == len(estimate.price_groups) else None
 
 
 def cover_table(plan: CoverPlan) -> None:

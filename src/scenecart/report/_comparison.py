@@ -256,11 +256,10 @@ def _per_km2(contents: Contents) -> Decimal | None:
     dated = {(line.group, line.acquired.date()) for line in contents.lines if line.group is not None and line.acquired is not None}
     if len(dated) > len({group for group, _ in dated}):
         return None
-    measured = [group.aoi_km2 for group in contents.groups]
-    if contents.total_aud is None or not measured or any(km2 is None for km2 in measured):
+    km2 = contents.priced_km2
+    if contents.total_aud is None or km2 is None or km2 <= 0:
         return None
-    total = type(contents.total_aud)(str(sum(km2 for km2 in measured if km2 is not None)))
-    return contents.total_aud / total if total > 0 else None
+    return contents.total_aud / type(contents.total_aud)(str(km2))
 
 
 def _by_holder(sides: Sequence[ComparedCart]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from scenecart._captures.times import acquisition_times
 from scenecart._cart.cart import Cart
 from scenecart._cart.estimate import Estimate
 from scenecart._cart.owned import SHARE
-from scenecart._cart.price_lines import price_lines
+from scenecart._cart.price_lines import price_lines, priced_km2
 from scenecart._orders.order import Order, purchase_details_of
 from scenecart._orders.order_state import paid_how
 from scenecart._util import html
@@ -180,8 +180,7 @@ class Contents:
     @property
     def priced_km2(self) -> float | None:
         """The priced area of all price groups in km², as the service states it; None if it does not, or nothing was priced."""
-        sizes = [group.aoi_km2 for group in self.groups if group.aoi_km2 is not None]
-        return sum(sizes) if sizes and len(sizes) == len(self.groups) else None
+        return priced_km2(self.groups)
 
     @property
     def subtitle(self) -> str:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from scenecart._cart.checks import keys_of
+from scenecart._cart.price_lines import priced_km2
 from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidCart
 from scenecart.widgets._bench.part import Part, style_of
@@ -271,12 +272,11 @@ def _total(purchase: Purchase) -> dict[str, str]:
     estimate = purchase.estimate
     if estimate is None:
         return {"label": "Asking for the price…" if purchase.is_pricing else "No price", "value": ""}
-    sizes = [group.aoi_km2 for group in estimate.price_groups]
-    priced = sum(size for size in sizes if size is not None)
+    km2 = priced_km2(estimate.price_groups)
     label = "Exact price" if estimate.is_complete else f"Without {pluralize(len(estimate.refused), 'capture')}"
     hint = f"{estimate.total_credits:,} credits, priced at {estimate.priced_at:%H:%M} UTC"
     # the number, its unit and its meaning stay on one line
-    label += f" · {priced:,.2f}\N{NO-BREAK SPACE}km²\N{NO-BREAK SPACE}priced" if sizes and None not in sizes else ""
+    label += "" if km2 is None else f" · {km2:,.2f}\N{NO-BREAK SPACE}km²\N{NO-BREAK SPACE}priced"
     return {"label": label, "value": dollars(estimate.total_aud), "hint": hint}
 
 
