@@ -46,9 +46,10 @@ def test_order_tracker_follows_orders_to_their_end(
     assert all(order.id in tracker.static_html() for order in tracker.orders)
     assert shown(tracker)["summary"] == "2 running"
     assert not shown(tracker, orders[0].id)["can_download"]
-    wait_for(lambda: tracker.finished == 2, 60)
+    # the panel is drawn after the count has changed
+    wait_for(lambda: shown(tracker)["summary"] == "2 not downloaded", 60)
+    assert tracker.finished == 2
     assert {order.status for order in tracker.orders} == {"delivered"}
-    assert shown(tracker)["summary"] == "2 not downloaded"
     act(tracker._view, "download", order=orders[0].id)
     row = wait_for(lambda: not tracker.is_busy and shown(tracker, orders[0].id))
     (visual,) = (tmp_path / "out").rglob("*_visual.tif")
