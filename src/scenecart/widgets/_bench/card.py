@@ -176,13 +176,13 @@ def _facts(state: CaptureState, row: pd.Series[Any]) -> list[list[str]]:
     angles = [text for text in (_text(row, OFF_NADIR, "{:.1f}°"), _text(row, GSD, "{:.2f} m")) if text]
     facts.append(["Off-nadir · GSD", "", " · ".join(angles) or _UNKNOWN])
     facts.append(["Sun height", "", _text(row, SUN_ELEVATION, "{:.1f}°") or _UNKNOWN])
-    of_what = "of it"
+    everything = "it"
     if state.aoi is not None:
         share = state.values(COVERAGE)[state.captures.index.get_loc(state.current)]
         # rounded down: 100 % means all of it
         facts.append(["Covers my area", "", _UNKNOWN if math.isnan(share) else f"{math.floor(share * 10 + 1e-6) / 10:.1f} %"])
-        of_what = "that it covers of my area" if share < _ALL_OF_THE_AREA else "of my area"
-    facts.append(["Owned by us", "", _owned_text(row, of_what)])
+        everything = "what it covers of my area" if share < _ALL_OF_THE_AREA else "my area"
+    facts.append(["Owned by us", "", _owned_text(row, everything)])
     return facts
 
 
@@ -198,7 +198,7 @@ def _owned_kind(row: pd.Series[Any]) -> str:
     return "perhaps" if share is None else "all" if share >= WHOLE else "part" if share > 0 else ""
 
 
-def _owned_text(row: pd.Series[Any], of_what: str) -> str:
+def _owned_text(row: pd.Series[Any], everything: str) -> str:
     kind = _owned_kind(row)
     if SHARE not in row.index:
         return _UNKNOWN
@@ -206,8 +206,8 @@ def _owned_text(row: pd.Series[Any], of_what: str) -> str:
     return {
         "": "no",
         "perhaps": "perhaps",
-        "all": f"yes, all {of_what}",
-        "part": f"{math.floor(100 * share):.0f} % {of_what.replace('that', 'of what')}",
+        "all": f"yes, all of {everything}",
+        "part": f"{math.floor(100 * share):.0f} % of {everything}",
     }[kind]
 
 
