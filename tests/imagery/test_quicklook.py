@@ -89,6 +89,22 @@ def test_fetch_from_many_threads_is_bounded(service: ScriptedService, store: Qui
     assert 2 <= most[0] <= 6
 
 
+def test_fetch_written_while_it_waits_is_not_requested(
+    service: ScriptedService, session: Session, store: QuicklookStore, tmp_path: Path
+):
+    """A picture that another process wrote between the look at the folder and the request is read, not requested again."""
+    results: list[bytes | None] = []
+    thread = threading.Thread(target=lambda: results.append(store.fetch("h", "c", "a", "large")))
+    with store._lock:
+        thread.start()
+        # it has looked at the empty folder by then, or it has not: it must not request the picture in either case
+        thread.join(0.2)
+        QuicklookStore(session, tmp_path).fetch("h", "c", "a", "large")
+    thread.join()
+    assert results == [PNG + b"large"]
+    assert len(service.requests(LARGE)) == 1
+
+
 def test_fetch_failure_is_raised_and_not_kept(service: ScriptedService, store: QuicklookStore):
     """A failure of the service is an error, and the next call asks again."""
     service.put(LARGE, Answer(b"{}", 403), Answer(b"", 307, {"Location": "/large"}))

@@ -93,7 +93,8 @@ class QuicklookStore:
                 raise running.error
             return running.content
         try:
-            running.content = self._request(name, host, capture, size)
+            # read again: it may have been written since, by a fetch that has just ended or by another process
+            running.content = self._read(name) or self._request(name, host, capture, size)
             if running.content is None and size == "large":
                 running.content = self.fetch(host, collection, capture, "thumbnail")
         except BaseException as error:
