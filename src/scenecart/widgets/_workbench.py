@@ -161,6 +161,7 @@ class Workbench(Panel):
         self.watch(self.cart, lambda change: self._service_failed(change["new"]), "pricing_error")
         self.watch(self.orders, self._order_counts.changed, "revision")
         self.watch(self._owned, self._show_owned, "holdings")
+        self.watch(self._owned, lambda _: self._cart_part.read_owned(), "holdings")
         self.watch(self._results.part, self._order_of_rows_changed, "state")
         first = next(iter(self._search.collections), "")
         collections = first_collections(first, self._search.collections)

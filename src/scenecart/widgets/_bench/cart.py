@@ -9,6 +9,7 @@ from scenecart._cart.checks import keys_of
 from scenecart._cart.price_lines import priced_km2
 from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidCart
+from scenecart.widgets._bench.owned_shares import OwnedShares
 from scenecart.widgets._bench.part import Part, style_of
 from scenecart.widgets._bench.pictures import PictureSender, picture_key, script_with_pictures
 from scenecart.widgets._capture_text import day_texts, owned_text
@@ -64,6 +65,7 @@ class CartPart(Part):
         **options: Any,
     ) -> None:
         self._purchase, self._on_request, self._orders, self._options = purchase, on_request, orders, options
+        self._owned = OwnedShares(purchase, runner, lambda: self._redraw(None), MOST_ROWS)
         super().__init__("sc-cart", **self._content())
         self._pictures = PictureSender(self, purchase.client, runner, self._captures_shown, _THUMB)
         self.on_event(self._act)
@@ -72,15 +74,21 @@ class CartPart(Part):
         purchase.observe(self._redraw, _TRAITS)
         if orders is not None:
             orders.observe(self._orders_changed, "revision")
+        self.read_owned()
 
     def close(self) -> None:
         """Stop following the purchase."""
         if self._is_following:
             self._is_following = False
+            self._owned.release()
             self._purchase.unobserve(self._redraw, _TRAITS)
             if self._orders is not None:
                 self._orders.unobserve(self._orders_changed, "revision")
         super().close()
+
+    def read_owned(self) -> None:
+        """Compare the captures with the orders again, such as after a purchase."""
+        self._owned.read()
 
     def redraw(self, **options: Any) -> None:
         """Draw the cart again, with other options."""
@@ -88,7 +96,11 @@ class CartPart(Part):
         self.state = self._content()
 
     def _content(self) -> dict[str, Any]:
-        return {**cart_state(self._purchase), "arrived": arrived_state(self._purchase.bought, self._orders), **self._options}
+        return {
+            **cart_state(self._purchase, self._owned),
+            "arrived": arrived_state(self._purchase.bought, self._orders),
+            **self._options,
+        }
 
     def _orders_changed(self, _: Any) -> None:
         # the order of a purchase that is displayed may have been delivered
@@ -128,14 +140,14 @@ class CartPart(Part):
             self._on_request(kind, fields)
 
 
-def cart_state(purchase: Purchase) -> dict[str, Any]:
+def cart_state(purchase: Purchase, owned: OwnedShares) -> dict[str, Any]:
     """Return what the page shows of a cart and its purchase, as JSON."""
     captures, count = purchase.captures, len(purchase.captures)
     step = purchase.step
     return {
         "step": step,
         "count": count,
-        "rows": _rows(purchase) if count else [],
+        "rows": _rows(purchase, owned) if count else [],
         "more": max(0, count - MOST_ROWS),
         "area": _area_text(purchase),
         "total": _total(purchase) if count else None,
@@ -214,7 +226,7 @@ def arrived_state(bought: CompletedPurchase | None, orders: OrderList | None) ->
     }
 
 
-def _rows(purchase: Purchase) -> list[dict[str, Any]]:
+def _rows(purchase: Purchase, owned: OwnedShares) -> list[dict[str, Any]]:
     captures, estimate = purchase.captures.head(MOST_ROWS), purchase.estimate
     prices = {} if estimate is None else {one: price for one, (_, price) in _individual_prices(estimate, purchase.captures).items()}
     problems = {} if estimate is None else dict(estimate.refused)
@@ -226,7 +238,7 @@ def _rows(purchase: Purchase) -> list[dict[str, Any]]:
             "id": clean_text(row["id"], 120),
             "day": day or _NO_DATE,
             "price": prices.get(row["id"], ""),
-            "owned": _owned_word(row),
+            "owned": owned_text(owned.share(key)),
             "problem": clean_text(problems.get(row["id"], ""), 200) or _problem(row),
         }
         for row, key, day in rows
@@ -237,10 +249,6 @@ def _problem(row: dict[Any, Any]) -> str:
     """Return why a capture cannot be ordered; empty if it can."""
     reason = row.get("not_orderable_reason")
     return clean_text(reason, 200) if isinstance(reason, str) else ""
-
-
-def _owned_word(row: dict[Any, Any]) -> str:
-    return owned_text(row["owned"]) if "owned" in row else ""
 
 
 def _individual_prices(estimate: Estimate, captures: Any) -> dict[str, tuple[float | None, str]]:
