@@ -368,6 +368,26 @@ def order_before_buying(client: Client, estimate: Estimate, *, project: str, lic
     return placing.existing_order(estimate, project=project, license_type=license_type, refuse_owned=True)
 
 
+def check_before_buying(
+    client: Client,
+    estimate: Estimate,
+    *,
+    project: str,
+    license_type: str,
+    again: bool | str = False,
+    approval: str | os.PathLike[str] | None = None,
+) -> None:
+    """Check an order by the approvals and budgets of the client, as placing does, so that nobody is asked to confirm it in vain.
+
+    Raises
+    ------
+    NotApproved, OverBudget
+        If placing would refuse it.
+    """
+    guard = client._guard.of(approval)  # noqa: SLF001  # the client's own module
+    client._placing.check(estimate, guard, project=project, license_type=license_type, again=again)  # noqa: SLF001  # likewise
+
+
 def listed_orders(client: Client, limit: int) -> list[Order]:
     """Return the newest orders of the organization, whoever placed them, with one request for each page of the list."""
     service = client._orders  # noqa: SLF001  # the client's own module
@@ -387,6 +407,11 @@ def make_read_only(client: Client) -> None:
 def count_unanswered(client: Client) -> tuple[int, int]:
     """Return how many placements were sent and have no answer: of this account, and of others."""
     return client._settlement.count_unanswered()  # noqa: SLF001  # the client's own module
+
+
+def count_unfinished(client: Client) -> tuple[int, int]:
+    """Return how many placements of this machine are not finished: of this account, and of others."""
+    return client._settlement.count_unfinished()  # noqa: SLF001  # the client's own module
 
 
 def _limit_notice(seconds: float) -> Notice:

@@ -28,6 +28,13 @@ def test_estimate_has_the_service_price(service: ScriptedService, connect: Any):
     assert estimate.service == service.url
 
 
+def test_groups_are_numbered_as_the_captures_are_listed(service: ScriptedService, connect: Any):
+    """Whatever the order of the service, the first group has the first capture of the cart."""
+    service.put(ESTIMATE, answer(priced((["b"], 100), (["a"], 4_200))))
+    groups = connect().cart(captures()).estimate().groups
+    assert groups["captures"].to_dict() == {1: ["a"], 2: ["b"]}
+
+
 def test_priced_cart_leaves_out_what_has_no_price(service: ScriptedService, connect: Any):
     """The priced cart is the rest; if nothing has a price, there is none."""
     service.put(ESTIMATE, answer(priced((["a"], 4_200), errors=[{"id": "b", "detail": "retired product"}])))

@@ -31,9 +31,9 @@ def test_price_line_of_several_captures_keeps_the_order_of_the_captures():
 
 
 def test_price_lines_are_in_the_order_of_the_captures():
-    """Groups follow their first capture, with the numbers of the service."""
+    """Groups follow their first capture and are numbered in this order, whatever the order of the service."""
     lines = price_lines([_group("b"), _group("a")], {"a": _day(1), "b": _day(2)})
-    assert [(line.number, line.captures) for line in lines] == [(2, "a"), (1, "b")]
+    assert [(line.number, line.captures) for line in lines] == [(1, "a"), (2, "b")]
 
 
 def test_price_line_of_many_captures_counts_the_rest():

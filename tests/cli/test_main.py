@@ -140,6 +140,10 @@ def test_unfinished_purchases_of_another_account_are_not_mentioned(box: Sandbox,
     assert run(*PLACE, box=box, principal="broke", cwd=tmp_path, **broke).returncode == 3
     assert "1 placement" in run("orders", box=box, principal="broke", **broke).stderr
     assert run("orders", box=box, **home).stderr == ""
+    status = run("login-status", box=box, **home).stdout
+    assert "none; 1 placement of other accounts on this machine" in " ".join(status.split())
+    own = json.loads(run("login-status", "--json", box=box, principal="broke", **broke).stdout)
+    assert own["unfinished_placements"] == 1
     assert [one["state"] for one in placements(box, tmp_path, home)] == ["unpaid"]
 
 

@@ -85,14 +85,6 @@ def test_place_without_yes_buys_nothing(box: Sandbox, tmp_path: Path, home: dict
     assert json.loads(run("placements", "--json", box=box, cwd=tmp_path, **home).stdout) == []
 
 
-def test_place_low_balance_is_displayed_before_the_question(box: Sandbox, tmp_path: Path, home: dict[str, str]):
-    """A user whose balance is below the price sees it before the question; the service decides what it charges."""
-    for principal, is_low in (("broke", True), ("analyst", False)):
-        asked = run("place", "one.parquet", box=box, principal=principal, cwd=tmp_path, answer="no\n", **home)
-        assert ("balance of 10 credits" in asked.stdout) is is_low
-        assert "Type yes" in asked.stdout
-
-
 def test_place_with_yes_costs_the_displayed_price(box: Sandbox, tmp_path: Path, home: dict[str, str]):
     """After yes or y, in any case, the order costs the displayed price; with --json, standard output holds the order alone."""
     bought = run("place", "one.parquet", "--again", "--json", box=box, cwd=tmp_path, answer="YES\n", **home)

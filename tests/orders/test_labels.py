@@ -70,6 +70,21 @@ def test_labels_make_no_second_order(client: scenecart.Client, box: Sandbox, tmp
     assert sum(order["id"] == first.id for order in box.orders()) == 1
 
 
+def test_name_of_an_existing_order_is_shown_when_it_changes_or_stays(box: Sandbox, tmp_path: Path):
+    """Placing an ordered cart under another name says that the order was renamed, or that a colleague's order keeps its name."""
+    said: list[str] = []
+    with box.client("other", home=tmp_path / "home", say=lambda line: said.append(str(line))) as client:
+        estimate = estimate_of(client, 5)
+        order = estimate.place(name="First")
+        estimate.place(name="First")
+        assert not [line for line in said if "renamed" in line]
+        estimate.place(name="Second")
+        assert said[-1] == f"Order {order.id} was renamed from 'First' to 'Second'."
+    with box.client("other", home=tmp_path / "colleague", say=lambda line: said.append(str(line))) as colleague:
+        estimate_of(colleague, 5).place(name="Third")
+    assert said[-1] == f"Order {order.id} keeps its name 'Second', which was given elsewhere."
+
+
 @pytest.mark.parametrize("fault", ["403", "404", "500"])
 def test_labels_refused_by_the_service_keep_the_order(client: scenecart.Client, box: Sandbox, fault: str):
     """A service without tags costs a warning, never the order, and this machine keeps the labels."""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 STREAM = "catalog.search_stream"
 # a watch asks for captures, and nothing that buys, estimates or lists orders
-READS = {STREAM}
+# a search, and the hosts that the service lists
+READS = {STREAM, "catalog.sources.list", "catalog.vendors.list"}
 
 
 def catalog(service: ScriptedService, *features: Any) -> None:
@@ -158,6 +159,27 @@ def test_watch_by_an_unknown_name_suggests_the_nearest(watch: scenecart.Watch, c
     with raises(scenecart.NotFound, "watch_not_found") as caught:
         connect().watch("harbor")
     assert f"'{watch.name}'" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "hint"),
+    [
+        ({"host": "harbours", "collections": "tanks-50cm"}, "host_not_listed", "'harbour'"),
+        ({"host": "harbour", "collections": ["tanks-50cm", "tank-1m"]}, "collection_not_listed", "'tanks-1m'"),
+    ],
+)
+def test_watch_of_what_the_service_does_not_list_is_saved_with_a_warning(
+    service: ScriptedService, connect: Any, wrong: dict[str, Any], code: str, hint: str
+):
+    """A host or collection that is not listed is a warning with the nearest one; what is listed is saved without."""
+    listed = [{"id": "harbour", "collections": ["tanks-50cm", {"id": "tanks-1m"}]}]
+    service.put("catalog.sources.list", answer({"sources": listed}))
+    client = connect()
+    client.watch("right", "harbour", collections=["tanks-50cm", "tanks-1m"])
+    with warns(code) as caught:
+        client.watch("wrong", **wrong)
+    assert hint in str(caught[0].message)
+    assert client.watches().index.tolist() == ["right", "wrong"]
 
 
 @pytest.mark.parametrize(

@@ -360,12 +360,14 @@ class PricingService:
         """
         body = schemas.estimate_body(list(cart.orders), split_by_date=cart.split_by_date)
         prices = schemas.parse_estimate(self._session.call(operations.ESTIMATE, body), [order.id for order in cart.orders])
+        places = {name: place for place, name in enumerate(cart.ids)}
         return Estimate(
             cart=cart,
             total_credits=prices.total_credits,
             total_aud=prices.total_aud,
             priced_at=datetime.fromtimestamp(self._now(), UTC),
-            price_groups=prices.groups,
+            # numbered as the captures are listed, whatever the order of the answer
+            price_groups=tuple(sorted(prices.groups, key=lambda group: min(places.get(name, len(places)) for name in group.ids))),
             refused=prices.errors,
             service=self._session.base_url,
             raw=dict(prices.raw),

@@ -24,7 +24,7 @@ class PriceLine:
     Attributes
     ----------
     number : int
-        The number of the group, from 1.
+        The number of the line, from 1.
     names : tuple of str
         The first ids of its captures, in the order of the captures.
     more : int
@@ -60,7 +60,7 @@ def price_lines(groups: Iterable[PriceGroup], acquired: Mapping[str, datetime | 
         Acquisition times by capture, in the order of the captures; those that are missing are unknown.
     """
     places = {name: place for place, name in enumerate(acquired)}
-    numbered = sorted(enumerate(groups, 1), key=lambda one: min((places.get(name, len(places)) for name in one[1].ids), default=0))
+    ordered = sorted(groups, key=lambda group: min((places.get(name, len(places)) for name in group.ids), default=0))
     return [
         PriceLine(
             number=number,
@@ -71,7 +71,7 @@ def price_lines(groups: Iterable[PriceGroup], acquired: Mapping[str, datetime | 
             credits=group.credits,
             aud=group.aud,
         )
-        for number, group in numbered
+        for number, group in enumerate(ordered, 1)
     ]
 
 

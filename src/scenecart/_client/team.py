@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scenecart._api.http import Session
+    from scenecart._captures.hosts import HostRegistry
     from scenecart._watch.watch import Watch, WatchService
 
 
@@ -26,6 +27,7 @@ class TeamMethods:
     """Methods of a client for teams: budgets, spending, invoices and watches."""
 
     _session: Session
+    _hosts: HostRegistry
     _budgets: Budgets
     _spending: SpendingReader
     _home: Path
@@ -210,6 +212,8 @@ class TeamMethods:
         areas
             Many areas, each watched for itself, as for :meth:`search_many`; names of areas become text.
 
+        If the service does not list the host or a collection, there is a warning, and the watch is saved.
+
         Raises
         ------
         InvalidRequest
@@ -231,21 +235,20 @@ class TeamMethods:
         >>> len(client.watch("harbour").new())
         0
         """
-        return self._watches.watch(
-            name,
-            host,
-            SearchCriteria(
-                aoi=aoi,
-                bbox=bbox,
-                intersects=intersects,
-                collections=collections,
-                ids=ids,
-                datetime=datetime,
-                query=query,
-                max_cloud_cover=max_cloud_cover,
-            ),
-            areas,
+        criteria = SearchCriteria(
+            aoi=aoi,
+            bbox=bbox,
+            intersects=intersects,
+            collections=collections,
+            ids=ids,
+            datetime=datetime,
+            query=query,
+            max_cloud_cover=max_cloud_cover,
         )
+        watch = self._watches.watch(name, host, criteria, areas)
+        if host is not None:
+            self._hosts.warn_of_unknown(host, collections, about=f"The watch {watch.name!r} is saved, but ")
+        return watch
 
     def watches(self) -> pd.DataFrame:
         """Return the watches of this service as a table, indexed by name.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from scenecart._api.order_states import ENDED
 from scenecart._orders.delivered_order import DeliveredOrder
-from scenecart._orders.order_outcomes import cancel_notice, not_delivered, not_finished, state_notice
+from scenecart._orders.order_outcomes import cancel_notice, name_notice, not_delivered, not_finished, state_notice
 from scenecart._orders.polling import Poll
 from scenecart._util.progress import bar
 from scenecart.exceptions import (
@@ -211,6 +211,8 @@ def label_order(order: Order, labels: Labels) -> None:
     if (name or None, tags, reference or None) != (record.name, record.tags, record.reference):
         wanted = replace(labels, name=name, tags=tags, reference=reference, person=record.person or "")
         order._record = order._api.label(record, wanted)  # noqa: SLF001  # likewise
+    if (notice := name_notice(order.id, record.name, labels.name, order.name)) is not None:
+        order._api.notify(notice)  # noqa: SLF001  # likewise
 
 
 def _person() -> str:

@@ -8,6 +8,7 @@ from scenecart._api import schemas
 from scenecart._api.order_states import DELIVERED, ENDED, UNKNOWN, is_on_hold, phase_of
 from scenecart._orders.notice import Notice
 from scenecart._util.text import clean_text, duration
+from scenecart._util.validate import shown_value
 from scenecart.exceptions import DownloadError, OrderCancelled, OrderFailed, WaitTimeout
 
 if TYPE_CHECKING:
@@ -66,6 +67,21 @@ def state_notice(record: OrderRecord) -> Notice | None:
         code="order_state_unknown",
         hint=hint,
         details={"order_id": record.id},
+    )
+
+
+def name_notice(order_id: str, before: str | None, wanted: str, now: str | None) -> Notice | None:
+    """Return the notice about an existing order that was to get another name; None if it had none, or has it already."""
+    if not before or not wanted or wanted == before:
+        return None
+    is_renamed = now == wanted
+    order = f"Order {clean_text(order_id, 80)}"
+    return Notice(
+        f"{order} was renamed from {shown_value(before)} to {shown_value(wanted)}."
+        if is_renamed
+        else f"{order} keeps its name {shown_value(before)}, which was given elsewhere.",
+        code="order_renamed" if is_renamed else "order_keeps_name",
+        details={"order_id": order_id},
     )
 
 

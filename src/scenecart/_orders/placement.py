@@ -147,6 +147,20 @@ class PlacementService:
         order.cart = estimate.cart
         return order
 
+    def check(
+        self,
+        estimate: Estimate,
+        guard: Callable[[PlacementRequest], None],
+        *,
+        project: str,
+        license_type: str,
+        again: bool | str = False,
+    ) -> None:
+        """Call a guard with what would be placed, without placing it."""
+        check_estimate(estimate)
+        purchase = self._purchase(estimate, check_project(project), license_type)
+        guard(PlacementRequest(estimate, purchase, again, "refuse", None))
+
     def existing_order(
         self, estimate: Estimate, *, project: str | None, license_type: str = "standard", refuse_owned: bool = False
     ) -> Order | None:

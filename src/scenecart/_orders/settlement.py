@@ -149,6 +149,12 @@ class SettlementService:
         own = sum(self._placements.is_own(placement) for placement in sent)
         return own, len(sent) - own
 
+    def count_unfinished(self) -> tuple[int, int]:
+        """Return how many placements are not finished: of this account, and of others."""
+        pending = self.pending()
+        own = sum(self._placements.is_own(placement) for placement in pending)
+        return own, len(pending) - own
+
     def _unanswered(self, number: int) -> Placement:
         check_count(number, "number", optional=False)
         for placement in self._journal.placements(self._session.base_url):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._api.operations import available_credits
 from scenecart._captures.properties import AREA_CLOUD
-from scenecart._orders.journal import UNFINISHED
 from scenecart._util.files import as_path, write_atomic
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_number
@@ -217,6 +216,8 @@ def _warn_of_missing_prices(subjects: Mapping[str, Estimate | Order | Cart]) -> 
 
 def login_status(arguments: argparse.Namespace) -> int:
     """Print the account, the service and the available credits."""
+    from scenecart.client import count_unfinished  # noqa: PLC0415  # keeps --help fast
+
     with _io.connect(arguments) as client:
         account = client.whoami()
         scopes = str(account.get("scope") or "").split()
@@ -224,7 +225,7 @@ def login_status(arguments: argparse.Namespace) -> int:
         credits_: int | None = None
         with contextlib.suppress(PermissionDenied, NotFound):
             credits_ = available_credits(client.balance())
-        unfinished = int(client.placements()["state"].isin(UNFINISHED).sum())
+        unfinished, of_others = count_unfinished(client)
         status = {
             "service": client.base_url,
             "signed_in_by": client.signed_in_by,
@@ -249,7 +250,8 @@ def login_status(arguments: argparse.Namespace) -> int:
         "Project": status["project"] or "not set (pass --project to place, or set SCENECART_PROJECT)",
         "Can place orders": permissions[can_place],
         "Credits": "unknown" if credits_ is None else f"{credits_:,}",
-        "Unfinished": f"{pluralize(unfinished, 'placement')} ({commands})" if unfinished else "none",
+        "Unfinished": (f"{pluralize(unfinished, 'placement')} ({commands})" if unfinished else "none")
+        + (f"; {pluralize(of_others, 'placement')} of other accounts on this machine" if of_others else ""),
     }
     _table.print_pairs((name, str(value)) for name, value in lines.items())
     return 0

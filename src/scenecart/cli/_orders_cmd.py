@@ -12,7 +12,7 @@ from scenecart._orders.journal import UNANSWERED
 from scenecart._orders.notice import Notice
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_seconds
-from scenecart.cli import _documents, _io, _order_details, _output
+from scenecart.cli import _confirmation, _documents, _io, _order_details, _output
 from scenecart.cli._exit_codes import FAILED
 from scenecart.cli._hints import lines_of
 from scenecart.exceptions import (
@@ -20,9 +20,7 @@ from scenecart.exceptions import (
     DownloadError,
     InvalidCart,
     InvalidRequest,
-    NotFound,
     OrderFailed,
-    PlacementUnknown,
     ScenecartError,
     WaitTimeout,
 )
@@ -91,10 +89,11 @@ def _existing_or_bought(client: Client, arguments: argparse.Namespace) -> Order 
     _output.estimate_table(estimate, whole)
     _output.whole_footprints(estimate)
     project = arguments.project or client.project
+    arguments.approval = arguments.approval or _approved_cart(arguments.captures)
     is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
     # no question if placing will fail: its error says why
     can_be_bought = estimate.is_complete and project is not None and is_within
-    if can_be_bought and not arguments.yes and not _is_confirmed(client, estimate, str(project), arguments):
+    if can_be_bought and not arguments.yes and not _confirmation.is_confirmed(client, estimate, str(project), arguments):
         return None
     # placing estimates once more, and must not pay more than the user confirmed
     limit = estimate.total_credits if arguments.max_credits is None else arguments.max_credits
@@ -140,7 +139,7 @@ def _placed(estimate: Estimate, arguments: argparse.Namespace, project: str | No
             name=arguments.name,
             tags=arguments.tags,
             reference=arguments.reference,
-            approval=arguments.approval or _approved_cart(arguments.captures),
+            approval=arguments.approval,
         )
     except AlreadyOwned as error:
         _output.owned_table(error.owned)
@@ -149,52 +148,6 @@ def _placed(estimate: Estimate, arguments: argparse.Namespace, project: str | No
         if not (arguments.new_key and error.can_start_anew):
             raise
         return error.start_anew()
-
-
-def _is_confirmed(client: Client, estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
-    """Return whether to go on: the user confirmed the exact price, or an existing order will be returned."""
-    from scenecart.client import order_before_buying  # noqa: PLC0415  # keeps --help fast
-
-    try:
-        if arguments.owned == "refuse" and not arguments.again:
-            existing = order_before_buying(client, estimate, project=project, license_type=arguments.license)
-        else:
-            existing = estimate.existing_order(project=arguments.project, license_type=arguments.license)
-    except AlreadyOwned as error:
-        _output.owned_table(error.owned)
-        raise
-    except (NotFound, PlacementUnknown) as error:
-        if not arguments.again:
-            raise
-        print(f"This cart was ordered before. {error.message} This buys it once more.")
-    else:
-        if existing is not None and not arguments.again:
-            return True
-        if existing is not None:
-            when = "" if existing.created is None else f" on {existing.created:%Y-%m-%d %H:%M} UTC"
-            print(
-                f"This cart was already ordered{when} as {clean_text(existing.id, 80)} ({clean_text(existing.status, 40)}). "
-                "This buys it once more."
-            )
-    if arguments.owned == "buy" and not arguments.again:
-        from scenecart.cli._owned import look_up  # noqa: PLC0415  # keeps --help fast
-
-        look_up(estimate, client)
-    return _is_price_confirmed(estimate, project, arguments.license)
-
-
-def _is_price_confirmed(estimate: Estimate, project: str, license_type: str) -> bool:
-    """Ask the user to confirm the exact price; no answer means no."""
-    if estimate.balance_credits is not None and estimate.balance_credits < estimate.total_credits:
-        print(
-            f"Your balance of {estimate.balance_credits:,} credits is less than the price: "
-            "the service may refuse the order, or charge a card or an invoice."
-        )
-    print(
-        f"Buy {pluralize(len(estimate.cart), 'capture')} for exactly {estimate.total_credits:,} credits "
-        f"(A${estimate.total_aud:,.2f}), {clean_text(license_type, 40)} licence, delivered to {clean_text(project, 80)}?"
-    )
-    return _io.is_confirmed("buy", "--yes --max-credits N")
 
 
 def orders(arguments: argparse.Namespace) -> int:
