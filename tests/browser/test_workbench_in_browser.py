@@ -36,6 +36,25 @@ UNNAMED = """
 ).map(node => node.outerHTML.slice(0, 120))
 """
 
+# each of some elements whose corners are not in sight
+HIDDEN = """
+selectors => selectors.flatMap(selector => [...document.querySelectorAll(selector)].filter(node => {
+  const box = node.getBoundingClientRect();
+  if (!box.width) return false;
+  // corners may be round
+  const rows = [box.top + 4, box.bottom - 4];
+  const corners = [box.left + 4, box.right - 4].flatMap(x => rows.map(y => document.elementFromPoint(x, y)));
+  return !corners.every(found => found && (node.contains(found) || found.contains(node)));
+}).map(() => selector))
+"""
+# nothing answers there
+NO_TILES = "http://127.0.0.1:1/{z}/{x}/{y}.png"
+# the map is drawn, and its layer of tiles is gone
+TILES_GIVEN_UP = """
+document.querySelector('.sc-map .scalebar span')?.textContent
+  && !document.querySelector('.sc-map .leaflet-tile-pane .leaflet-layer')
+"""
+
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
@@ -161,3 +180,30 @@ def test_workbench_area_compare_filter_and_reload(browser: Browser, app: App):
     assert page.locator(".sc-ask .area", has_text="drawn").inner_text().startswith(area)
     assert errors == []
     _close(page)
+
+
+def _hidden_parts(page: Page, *selectors: str) -> list[str]:
+    """Return which elements cannot be seen from top to bottom: they are outside of the window, or behind something."""
+    return list(page.evaluate(HIDDEN, list(selectors)))
+
+
+def test_workbench_note_of_a_missing_base_map_covers_nothing(browser: Browser, tmp_path: Path, shots: Path):
+    """The note that the base map cannot be loaded waits for the first question, and then hides no scale, legend or tool."""
+    with App(tmp_path, "--no-browser", SCENECART_BASEMAP=NO_TILES) as app:
+        page, errors = _open(browser, app, 420)
+        note = page.get_by_text("The base map cannot be loaded.")
+        page.get_by_role("button", name="Search this view").wait_for()
+        page.wait_for_function(TILES_GIVEN_UP)
+        assert not note.is_visible()
+        _search(page)
+        note.wait_for()
+        for width in (420, 719, 720, 1000, 1400):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.locator(".sc-map").evaluate("node => node.scrollIntoView({block: 'end'})")
+            page.screenshot(path=shots / f"note-{width}-light.png")
+            around = (".sc-map .scalebar", ".sc-map .legend", ".sc-map .tool", ".sc-map .over.tr .btn")
+            assert _hidden_parts(page, ".sc-map .tip", *around) == [], width
+        page.get_by_role("button", name="Close this note").click()
+        note.wait_for(state="detached")
+        assert errors == []
+        _close(page)

@@ -14,9 +14,9 @@ class Overlay extends Canvas {
     const container = map.getContainer();
     this.listeners = { pointermove: (event) => this.pointerMoved(event), pointerdown: (event) => this.pressed(event), pointerup: (event) => this.released(event), click: (event) => this.clicked(event), dblclick: (event) => this.doubleClicked(event), pointerleave: () => this.left() };
     for (const [type, handler] of Object.entries(this.listeners)) container.addEventListener(type, handler, type === "pointerdown");
-    this.watchTiles();
     map.invalidateSize({ pan: false });
     this.drawAll();
+    this.watchTiles();
     this.moved();
   }
   detach() {
@@ -144,14 +144,18 @@ class Overlay extends Canvas {
     this.hasTiles = false;
     this.map.eachLayer((layer) => {
       if (!layer.getTileUrl) return;
-      layer.on("tileload", () => { arrived += 1; if (!this.hasTiles) { this.hasTiles = true; this.root.parentElement?.classList.add("has-tiles"); this.drawLand(); } });
-      layer.on("tileerror", () => {
+      const load = () => { arrived += 1; if (!this.hasTiles) { this.hasTiles = true; this.root.parentElement?.classList.add("has-tiles"); this.drawLand(); } };
+      const fail = () => {
         failed += 1;
         if (failed < 3 || arrived || this.page.local.noTiles) return;
         this.page.local.noTiles = true;
         layer.remove();
         this.page.redraw();
-      });
+      };
+      layer.on("tileload", load).on("tileerror", fail);
+      // the first ones may have been answered before this part found the map
+      const known = Object.values(layer._tiles ?? {}).filter((tile) => tile.loaded).map((tile) => tile.el.naturalWidth > 0);
+      known.forEach((isThere) => (isThere ? load() : fail()));
     });
   }
 }
@@ -225,7 +229,7 @@ function draw(state, send, page) {
     state.prompt ? el("div", { class: "card prompt", "data-key": "prompt" },
       el("h2", {}, "Where do you want to look?"), el("p", { class: "q" }, "Move the map and search what you see, or draw an area."),
       el("div", { class: "row" }, button("Search this view", { icon: "search", kind: "main", onclick: () => send("search-view", { bounds: viewBounds(overlay) }) }), button("Draw an area", { icon: "draw", kind: "big", onclick: () => tool("draw") }))) : null,
-    page.local.noTiles && !state.prompt ? el("div", { class: "over bc", "data-key": "notiles" }, el("div", { class: "card tip", role: "status" }, "The base map cannot be loaded. Captures are still shown.", iconButton("Close this note", "x", { onclick: () => { page.local.noTiles = false; page.redraw(); } }))) : null,
+    page.local.noTiles && !state.prompt && !state.compare ? el("div", { class: "over bc", "data-key": "notiles" }, el("div", { class: "card tip", role: "status" }, "The base map cannot be loaded. Captures are still shown.", iconButton("Close this note", "x", { onclick: () => { page.local.noTiles = false; page.redraw(); } }))) : null,
     state.compare ? null : el("div", { class: "over br", "data-key": "scale" },
       state.credit && !page.local.noTiles && overlay?.hasTiles ? el("span", { class: "credit" }, state.credit) : null,
       el("div", { class: "scalebar" }, el("span"), el("i"))),
