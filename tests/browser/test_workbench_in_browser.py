@@ -47,6 +47,7 @@ selectors => selectors.flatMap(selector => [...document.querySelectorAll(selecto
   return !corners.every(found => found && (node.contains(found) || found.contains(node)));
 }).map(() => selector))
 """
+TO_END = "node => node.scrollTo(0, node.scrollHeight)"
 # nothing answers there
 NO_TILES = "http://127.0.0.1:1/{z}/{x}/{y}.png"
 # the map is drawn, and its layer of tiles is gone
@@ -185,6 +186,44 @@ def test_workbench_area_compare_filter_and_reload(browser: Browser, app: App):
 def _hidden_parts(page: Page, *selectors: str) -> list[str]:
     """Return which elements cannot be seen from top to bottom: they are outside of the window, or behind something."""
     return list(page.evaluate(HIDDEN, list(selectors)))
+
+
+def test_workbench_long_cart_shows_price_and_order_button(browser: Browser, app: App, shots: Path):
+    """The price of a long cart and the next step are seen before anything scrolls, and hide no capture at the end."""
+    page, errors = _open(browser, app, 1400)
+    page.set_viewport_size({"width": 1400, "height": 900})
+    _search(page)
+    for number in range(7):
+        page.locator(".sc-results .r .tick").nth(number).click()
+    page.locator(".sc-cart .btn.main:enabled", has_text="Order 7 captures…").wait_for()
+    ending = (".sc-cart .due .total", ".sc-cart .due .btn.main")
+    page.screenshot(path=shots / "cart-1400-light.png")
+    assert _hidden_parts(page, ".sc-cart h2", ".sc-cart .items li:first-child", *ending) == []
+    page.locator(".sc-side").evaluate(TO_END)
+    assert _hidden_parts(page, ".sc-cart .items li:last-child", *ending) == []
+    page.set_viewport_size({"width": 1400, "height": 480})
+    page.locator(".sc-side").evaluate(TO_END)
+    assert _hidden_parts(page, ".sc-cart .items li:last-child", *ending) == []
+    assert page.locator(".sc-cart .due").evaluate("node => getComputedStyle(node).position") == "static"
+    for width in (1000, 420):
+        page.set_viewport_size({"width": width, "height": 600})
+        page.locator(".sc-cart").evaluate("node => node.scrollIntoView({block: 'start'})")
+        page.screenshot(path=shots / f"cart-{width}-light.png")
+        assert _hidden_parts(page, ".sc-cart .items li:first-child", *ending) == [], width
+        # a key moves the focus, and what has it is not behind the price
+        page.locator(".sc-cart .items li:last-child .btn").focus()
+        assert _hidden_parts(page, ".sc-cart .items li:last-child .btn", *ending) == [], width
+    page.get_by_role("button", name="Order 7 captures…").click()
+    page.locator(".sc-cart .btn.main:enabled", has_text="Buy").wait_for()
+    for width in (1400, 1000, 420):
+        page.set_viewport_size({"width": width, "height": 600})
+        page.locator(".sc-cart").evaluate("node => node.scrollIntoView({block: 'start'})")
+        page.screenshot(path=shots / f"confirm-{width}-light.png")
+        assert _hidden_parts(page, ".sc-cart h2", *ending) == [], width
+        page.locator(".sc-cart .due").evaluate("node => node.parentElement.scrollIntoView({block: 'end'})")
+        assert _hidden_parts(page, ".sc-cart .facts dd:last-child", *ending) == [], width
+    assert errors == []
+    _close(page)
 
 
 def test_workbench_note_of_a_missing_base_map_covers_nothing(browser: Browser, tmp_path: Path, shots: Path):

@@ -5,21 +5,21 @@ function draw(state, send, page) {
     el("h2", {}, "Cart", state.count ? el("span", { class: "pill cart" }, icon("check"), String(state.count)) : null,
       el("span", { class: "end" }, state.can_undo ? iconButton("Undo", "undo", { onclick: () => send("undo") }) : null)),
     state.bought && !state.count ? boughtBox(state, send, page) : null,
-    state.count ? contents(state, send, page) : null,
+    state.count ? contents(state, send, page) : afterwards(state, send),
     !state.count && !state.bought ? el("p", { class: "q small" }, state.has_bench ? "Empty. Press space on a capture, or tick it in the list." : "The cart is empty.") : null,
-    afterwards(state, send),
     state.selection === undefined || state.selection === null ? null : button(state.selection ? `Add selection (${state.selection.toLocaleString("en")})` : "Add selection", { kind: "soft wide add", icon: "plus", disabled: !state.selection, title: "Add the captures that are selected on the map", onclick: () => send("add-selection") }));
 }
 
 function contents(state, send, page) {
-  return [
+  return el("div", { "data-key": "contents" },
     el("ul", { class: "items", "aria-label": "Captures in the cart" }, state.rows.map((row) => item(row, send, page))),
     state.more ? el("p", { class: "q small" }, `and ${state.more.toLocaleString("en")} more`) : null,
-    el("div", { class: "total", "aria-live": "polite" },
-      el("span", { class: "q", title: state.total.hint }, state.total.label),
-      el("b", { title: state.total.hint }, state.total.value || "\u00a0")),
     state.groups.length > 1 && state.rows.some((row) => !row.price) ? groups(state) : null,
-  ];
+    el("div", { class: "due", "data-key": "due" },
+      el("div", { class: "total", "aria-live": "polite" },
+        el("span", { class: "q", title: state.total.hint }, state.total.label),
+        el("b", { title: state.total.hint }, state.total.value || "\u00a0")),
+      afterwards(state, send)));
 }
 
 function item(row, send, page) {
@@ -96,10 +96,13 @@ function confirmation(state, offer, send) {
     el("div", { class: "wrap2" },
       el("div", {}, owned ? question(owned, send) : offer.is_checked ? null : el("div", { class: "note", role: "status" }, icon("own"), el("div", { class: "q" }, "Checking what is ours already…")),
         noteBox(offer.note), summary(offer)),
-      el("div", {}, facts(offer, send),
-        el("div", { class: "promise" }, icon("lock"), "You will never pay more than this."),
+      el("div", {}, facts(offer, send))),
+    el("div", { class: "due", "data-key": "due" },
+      el("div", { class: "total" }, el("span", {}, "Total"), el("b", {}, offer.total || "A$\u00a00.00"),
+        el("div", { class: "promise" }, icon("lock"), "You will never pay more than this.")),
+      el("div", { class: "after" },
         button(offer.button, { kind: "main wide", disabled: !offer.can_buy, "data-act": "buy", onclick: () => send("buy", { credits: offer.credits }) }),
-        el("div", { class: "after" }, button("Not now", { kind: "flat wide", onclick: () => send("not-now") })))));
+        button("Not now", { kind: "flat wide", onclick: () => send("not-now") }))));
 }
 
 function question(owned, send) {
@@ -132,7 +135,7 @@ function summary(offer) {
         el("td", {}, el("span", {}, row.day, row.owned ? el("span", { class: "pill own" }, el("i", { class: "sw" }), row.owned) : null)),
         el("td", {}, row.km2.replace(" km²", "")), el("td", {}, row.price.replace("A$\u00a0", ""))),
       row.id ? el("tr", { class: `idr ${row.is_left_out ? "left-out" : ""} ${row.is_part ? "in" : ""}` }, el("td", { colspan: "3", class: "mono" }, breakable(row.id))) : null,
-    ]), el("tr", { class: "t" }, el("td", {}, "Total"), el("td", { colspan: "2" }, offer.total || "A$\u00a00.00"))));
+    ])));
 }
 
 function facts(offer, send) {
