@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -14,6 +15,8 @@ from _purchases import LIST, ORDER, PLACE, captures
 from _scripted_service import ScriptedService, answer
 from _sessions import Clock
 from scenecart._api.credentials import Credentials, Secret
+from scenecart._captures.areas_parquet import AREAS_PER_FILE
+from scenecart._orders.ownership import OWNED_SHARE
 
 
 def test_order_that_waits_for_the_limit_of_a_minute_is_announced(service: ScriptedService, connect: Any):
@@ -108,6 +111,12 @@ def test_orders_empty_ids_return_no_orders(service: ScriptedService, connect: An
     assert len(found) == 0
     assert "status" in found
     assert service.requests(LIST) == []
+
+
+def test_defaults_in_signatures_are_those_of_the_parts():
+    """What a signature states without loading the part is what the part takes."""
+    assert inspect.signature(scenecart.Client).parameters["owned_share"].default == OWNED_SHARE
+    assert inspect.signature(scenecart.Client.search_many_to_parquet).parameters["areas_per_file"].default == AREAS_PER_FILE
 
 
 def test_client_copies_are_the_client(connect: Any):

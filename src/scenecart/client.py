@@ -13,29 +13,14 @@ from scenecart._api.deadline import limited_to
 from scenecart._api.http import Session
 from scenecart._captures.hosts import HostRegistry
 from scenecart._captures.licences import LicenceRegistry
-from scenecart._cart.estimate import PricingService
 from scenecart._client.purchases import PurchaseMethods
 from scenecart._client.team import TeamMethods
 from scenecart._imagery.quicklook import QuicklookStore
-from scenecart._office.budgets import Budgets
-from scenecart._office.guard import PurchaseGuard
-from scenecart._office.order_totals import OrderTotals
-from scenecart._office.spending import SpendingReader
-from scenecart._orders.holdings import PANEL_SECONDS, HoldingReader
 from scenecart._orders.journal import Journal
-from scenecart._orders.labels import LabelFile
-from scenecart._orders.listing import ListingReader
-from scenecart._orders.matching import OrderMatcher
 from scenecart._orders.notice import Notice
-from scenecart._orders.order import Order
-from scenecart._orders.order_api import OrderApi
-from scenecart._orders.ownership import OWNED_SHARE
 from scenecart._orders.pending_notice import warn_of_pending_placements
-from scenecart._orders.placement import PlacementService
-from scenecart._orders.purchase_details import PurchaseReader
-from scenecart._orders.settlement import SettlementService
-from scenecart._orders.wait import found_orders
 from scenecart._util.folders import data_folder
+from scenecart._util.once import Once
 from scenecart._util.text import duration
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import ConfigurationError, InvalidRequest
@@ -52,8 +37,9 @@ if TYPE_CHECKING:
     from scenecart._api.limits import Limits
     from scenecart._api.retry import Retry
     from scenecart._cart.estimate import Estimate
+    from scenecart._client.ordering import Ordering
     from scenecart._delivery.download import DeliveryService
-    from scenecart._orders.placement_request import PlacementRequest
+    from scenecart._orders.order import Order
 
 # a panel does not wait longer for the names that it offers
 _HOSTS_SECONDS = 3.0
@@ -123,7 +109,7 @@ class Client(PurchaseMethods, TeamMethods):
         limits: Limits | None = None,
         retry: Retry | None = None,
         price_seconds: float = 0.0,
-        owned_share: float = OWNED_SHARE,
+        owned_share: float = 0.1,
         budgets: str | os.PathLike[str] | None = None,
         require_approval: Sequence[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -145,50 +131,23 @@ class Client(PurchaseMethods, TeamMethods):
         self.project = project if project is not None else credentials.project
         self._hosts = HostRegistry(self._session, clock)
         self._licences = LicenceRegistry(self._session, clock)
-        directory = self._home = data_folder(home)
+        self._home = data_folder(home)
         self._wall = wall
-        self._deliveries: dict[Path, DeliveryService] = {}
-        self._journal = Journal(directory / "placements.sqlite", now=wall)
-        self._pricing = PricingService(self._session, self, wall, self._licences.of_hosts)
-        self._quicklooks = QuicklookStore(self._session, directory / "quicklooks")
-        purchases = PurchaseReader(self._journal, self, self._licences.of_hosts)
-        self._orders = OrderApi(
-            self._session,
-            deliveries=self._delivery_service,
-            purchases=purchases,
-            clock=clock,
-            sleep=sleep,
-            notify=say,
-        )
-        matcher, reader = OrderMatcher(self._orders, self._journal, wall), ListingReader(self._orders, self._journal, wall)
-        self._placing = PlacementService(
-            self._orders,
-            self._journal,
-            self._pricing,
-            matcher,
-            reader,
-            price_seconds=price_seconds,
-            owned_share=owned_share,
-            now=wall,
-        )
-        self._orders.labels = LabelFile(directory / "labels.sqlite")
-        self._order_totals = OrderTotals(self._orders, self._journal, wall)
-        self._budgets = Budgets(self._order_totals, budgets or environ.get("SCENECART_BUDGETS") or None, wall)
-        keys = require_approval if require_approval is not None else environ.get("SCENECART_REQUIRE_APPROVAL", "").split() or None
-        self._guard = PurchaseGuard(self._budgets, keys, self._existing_order_of, wall)
-        self._spending = SpendingReader(self._session, self._order_totals, self._journal)
-        self._orders.after_wait = lambda: self._placing.show_notices(None)
+        self._say = say
+        self._journal = Journal(self._home / "placements.sqlite", now=wall)
+        self._quicklooks = QuicklookStore(self._session, self._home / "quicklooks")
         self._session.on_placing_wait(lambda seconds: say(_limit_notice(seconds)))
-        self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
-        self._holdings = HoldingReader(
-            reader,
-            self._journal,
-            purchases,
-            self._delivery_service,
-            base_url=self._session.base_url,
-            is_own=self._placing.is_own,
-            now=wall,
+        self._delivery_service = Once(self._make_delivery_service)
+        budgets = budgets or environ.get("SCENECART_BUDGETS") or None
+        keys = require_approval if require_approval is not None else environ.get("SCENECART_REQUIRE_APPROVAL", "").split() or None
+        self._ordering = Once(
+            lambda: self._make_ordering(
+                price_seconds=price_seconds, owned_share=owned_share, budgets=budgets, keys=keys, clock=clock, sleep=sleep
+            )
         )
+        if budgets is not None or keys is not None:
+            # an invalid setting is an error of the connection, not of the first order
+            self._ordering()
 
     @property
     def signed_in_by(self) -> str:
@@ -283,18 +242,26 @@ class Client(PurchaseMethods, TeamMethods):
             )
         return self._session.call(operations.operation(operation), dict(body or {}), key=idempotency_key)
 
-    def _delivery_service(self) -> DeliveryService:
+    def _make_ordering(self, **options: Any) -> Ordering:
         # most of what it imports is of no use to a search
-        from scenecart._delivery.download import DeliveryService  # noqa: PLC0415  # see above
+        from scenecart._client.ordering import Ordering  # noqa: PLC0415  # see above
 
-        if not self._deliveries:
-            # one for all threads
-            self._deliveries.setdefault(self._home, DeliveryService(self._session, self._home / "imagery"))
-        return self._deliveries[self._home]
+        return Ordering(
+            self,
+            self._session,
+            self._journal,
+            licences=self._licences,
+            deliveries=self._delivery_service,
+            home=self._home,
+            wall=self._wall,
+            say=self._say,
+            **options,
+        )
 
-    def _existing_order_of(self, request: PlacementRequest) -> Order | None:
-        purchase = request.purchase
-        return self._placing.existing_order(request.estimate, project=purchase.project, license_type=purchase.license_type)
+    def _make_delivery_service(self) -> DeliveryService:
+        from scenecart._delivery.download import DeliveryService  # noqa: PLC0415  # as for orders
+
+        return DeliveryService(self._session, self._home / "imagery")
 
     def close(self) -> None:
         """Close the connections and the journal."""
@@ -331,8 +298,7 @@ def warn_of_pending(client: Client, *, of_account: bool = False) -> None:
     if client.signed_in_by == "sandbox":
         # it ends with the process, and its placements with it
         return
-    session = client._session if of_account else None  # noqa: SLF001  # the client's own module
-    warn_of_pending_placements(client._settlement, client._orders.notify, session)  # noqa: SLF001  # likewise
+    warn_of_pending_placements(client._journal, client._session, client._say, of_account=of_account)  # noqa: SLF001  # likewise
 
 
 def hosts_of(client: Client) -> dict[str, list[str]]:
@@ -353,7 +319,9 @@ def home_of(client: Client) -> Path:
 
 def orders_to_wait_for(client: Client, order_ids: Sequence[str], timeout: float | None) -> tuple[list[Order], float | None]:
     """Return orders by their ids, through outages, and the seconds of the timeout that are left."""
-    return found_orders(client._orders, order_ids, timeout)  # noqa: SLF001  # the client's own module
+    from scenecart._orders.wait import found_orders  # noqa: PLC0415  # most sessions only search
+
+    return found_orders(client._ordering().orders, order_ids, timeout)  # noqa: SLF001  # the client's own module
 
 
 def order_before_buying(client: Client, estimate: Estimate, *, project: str, license_type: str) -> Order | None:
@@ -364,7 +332,7 @@ def order_before_buying(client: Client, estimate: Estimate, *, project: str, lic
     AlreadyOwned
         If placing would refuse the cart for what is owned already, so that nobody is asked to confirm its price.
     """
-    placing = client._placing  # noqa: SLF001  # the client's own module
+    placing = client._ordering().placing  # noqa: SLF001  # the client's own module
     return placing.existing_order(estimate, project=project, license_type=license_type, refuse_owned=True)
 
 
@@ -384,19 +352,22 @@ def check_before_buying(
     NotApproved, OverBudget
         If placing would refuse it.
     """
-    guard = client._guard.of(approval)  # noqa: SLF001  # the client's own module
-    client._placing.check(estimate, guard, project=project, license_type=license_type, again=again)  # noqa: SLF001  # likewise
+    guard = client._ordering().guard.of(approval)  # noqa: SLF001  # the client's own module
+    client._ordering().placing.check(estimate, guard, project=project, license_type=license_type, again=again)  # noqa: SLF001  # likewise
 
 
 def listed_orders(client: Client, limit: int) -> list[Order]:
     """Return the newest orders of the organization, whoever placed them, with one request for each page of the list."""
-    service = client._orders  # noqa: SLF001  # the client's own module
+    from scenecart._orders.order import Order  # noqa: PLC0415  # most sessions only search
+
+    service = client._ordering().orders  # noqa: SLF001  # the client's own module
     return [Order(service, record) for record in service.table({}, limit)]
 
 
-def known_holdings(client: Client, seconds: float = PANEL_SECONDS) -> gpd.GeoDataFrame:
-    """Return what the organization owns, by a list of orders that is at most so many seconds old."""
-    return client._holdings.known(seconds)  # noqa: SLF001  # the client's own module
+def known_holdings(client: Client, seconds: float | None = None) -> gpd.GeoDataFrame:
+    """Return what the organization owns, by a list of orders that is at most so many seconds old; by default, as for panels."""
+    holdings = client._ordering().holdings  # noqa: SLF001  # the client's own module
+    return holdings.known() if seconds is None else holdings.known(seconds)
 
 
 def make_read_only(client: Client) -> None:
@@ -406,12 +377,12 @@ def make_read_only(client: Client) -> None:
 
 def count_unanswered(client: Client) -> tuple[int, int]:
     """Return how many placements were sent and have no answer: of this account, and of others."""
-    return client._settlement.count_unanswered()  # noqa: SLF001  # the client's own module
+    return client._ordering().settlement.count_unanswered()  # noqa: SLF001  # the client's own module
 
 
 def count_unfinished(client: Client) -> tuple[int, int]:
     """Return how many placements of this machine are not finished: of this account, and of others."""
-    return client._settlement.count_unfinished()  # noqa: SLF001  # the client's own module
+    return client._ordering().settlement.count_unfinished()  # noqa: SLF001  # the client's own module
 
 
 def _limit_notice(seconds: float) -> Notice:

@@ -297,9 +297,9 @@ def test_place_changed_price_gives_groups_and_estimate(service: ScriptedService,
     with raises(scenecart.PriceChanged, "price_changed") as caught:
         estimate.place()
     groups = caught.value.groups
-    assert groups["captures"].tolist() == [["a", "b"], ["b"], ["a"]]
+    assert groups["captures"].tolist() == [["a", "b"], ["a"], ["b"]]
     assert groups["old_credits"].fillna(-1).tolist() == [300, -1, -1]
-    assert groups["new_credits"].fillna(-1).tolist() == [-1, 200, 120]
+    assert groups["new_credits"].fillna(-1).tolist() == [-1, 120, 200]
     assert caught.value.estimate.total_credits == 320
     assert caught.value.estimate.place().id == "o-1"
 

@@ -31,6 +31,7 @@ DOORS = {
 TESTED_WITH: dict[str, str] = {
     "_client/catalog.py": "captures/test_search.py",
     "_client/hosts.py": "captures/test_hosts.py",
+    "_client/ordering.py": "test_client.py",
     "_client/orders.py": "orders/test_tables.py",
     "_client/purchases.py": "orders/test_placement.py",
     "_client/team.py": "office/test_budgets.py",

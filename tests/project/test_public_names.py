@@ -27,11 +27,13 @@ def test_import_scenecart_loads_nothing_heavy():
 
 
 def test_first_search_loads_only_what_it_needs(service: ScriptedService):
-    """A first search with a token loads no packages for files, locks, plans or pictures, which a user would wait for."""
+    """A first search with a token loads nothing for files, locks, plans, pictures or purchases, which a user would wait for."""
     service.put("catalog.search", answer(page(feature(), numberMatched=1)))
     heavy = ["pyarrow.parquet", "filelock", "tomllib", "pystac", "pystac_client", "xarray", "rasterio", "scipy", "PIL",
              "matplotlib", "jinja2", "scenecart._cover.planner", "scenecart._cart.files", "scenecart._delivery.download",
-             "scenecart._imagery.stack", "scenecart._watch.watch_file"]  # fmt: skip
+             "scenecart._imagery.stack", "scenecart._watch.watch_file", "scenecart._client.ordering", "scenecart._api.schemas",
+             "scenecart._cart.cart", "scenecart._orders.order", "scenecart._orders.placement",
+             "scenecart._office.budgets"]  # fmt: skip
     code = (
         "import sys, scenecart\n"
         f"client = scenecart.connect(base_url={service.url!r}, token='x', project='p')\n"

@@ -6,13 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from scenecart._captures import areas_parquet
 from scenecart._captures.frame import checked_row
 from scenecart._captures.query import Query, SearchCriteria, build_query
 from scenecart._captures.search import search_catalog, stream_catalog
 from scenecart._captures.search_hosts import search_hosts
-from scenecart._captures.search_many import search_areas
-from scenecart._captures.thumbnails import quicklook as own_quicklook
 from scenecart._client.hosts import HostMethods
 from scenecart._imagery.quicklook import SIZES, QuicklookStore
 from scenecart._util.files import as_path
@@ -286,6 +283,7 @@ class CatalogMethods(HostMethods):
         >>> sorted(set(captures["area"]))
         ['Rotterdam', 'Sydney']
         """
+        from scenecart._captures.search_many import search_areas  # noqa: PLC0415  # a first search loads what it needs alone
 
         def query_of(area: Any) -> Query:
             return build_query(host, SearchCriteria(aoi=area, **criteria))
@@ -302,7 +300,7 @@ class CatalogMethods(HostMethods):
         *,
         executor: Executor | None = None,
         at_once: int = 8,
-        areas_per_file: int = areas_parquet.AREAS_PER_FILE,
+        areas_per_file: int = 100,
         progress: bool | ProgressCallback | None = None,
         **criteria: Any,
     ) -> list[Path]:
@@ -358,6 +356,7 @@ class CatalogMethods(HostMethods):
         >>> geopandas.read_parquet(areas).set_index("area")["covered"].sort_index().round(2).to_dict()
         {'Rotterdam': 1.0, 'Sydney': 1.0}
         """
+        from scenecart._captures import areas_parquet  # noqa: PLC0415  # a first search loads what it needs alone
 
         def query_of(area: Any) -> Query:
             return build_query(host, SearchCriteria(aoi=area, **criteria))
@@ -417,7 +416,11 @@ class CatalogMethods(HostMethods):
         found = self._quicklooks.fetch(str(row["host"]), "" if collection is None else str(collection), str(row["id"]), size)
         # captures of open catalogs are not in the service; their host is that of the API
         is_open = "assets" in row and "." in str(row["host"])
-        return own_quicklook(row) if found is None and is_open else found
+        if found is not None or not is_open:
+            return found
+        from scenecart._captures.thumbnails import quicklook as own_quicklook  # noqa: PLC0415  # a first search loads what it needs alone
+
+        return own_quicklook(row)
 
 
 CatalogMethods.__module__ = "scenecart"

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from scenecart._api import schemas
 from scenecart._api.order_states import unknown_state_hint
-from scenecart._cart.owned import mark
 from scenecart._geo.area import as_area
-from scenecart._orders.order import Order
-from scenecart._orders.tables import footprints_of, orders_frame
 from scenecart._util.validate import check_bool, check_count, shown_value
 from scenecart.exceptions import InvalidQuery, JournalError, warn
 
@@ -21,9 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scenecart._api.http import Session
-    from scenecart._orders.holdings import HoldingReader
+    from scenecart._client.ordering import Ordering
     from scenecart._orders.journal import Journal
-    from scenecart._orders.order_api import OrderApi
+    from scenecart._orders.order import Order
+    from scenecart._util.once import Once
 
 
 class OrderMethods:
@@ -31,8 +28,7 @@ class OrderMethods:
 
     _session: Session
     _journal: Journal
-    _orders: OrderApi
-    _holdings: HoldingReader
+    _ordering: Once[Ordering]
 
     def order(self, order_id: str) -> Order:
         """Return an order by its id; blanks and line breaks that were copied with it are left out.
@@ -50,7 +46,10 @@ class OrderMethods:
         >>> client.order(order.id).total_credits
         0
         """
-        return Order(self._orders, self._orders.fetch(_pasted(order_id)))
+        from scenecart._orders.order import Order  # noqa: PLC0415  # a search needs no orders
+
+        service = self._ordering().orders
+        return Order(service, service.fetch(_pasted(order_id)))
 
     def orders(
         self,
@@ -102,6 +101,9 @@ class OrderMethods:
         [1]
         """
         check_count(limit, "limit", kind=InvalidQuery)
+        from scenecart._api import schemas  # noqa: PLC0415  # a search needs no orders
+        from scenecart._orders.tables import footprints_of, orders_frame  # noqa: PLC0415  # likewise
+
         hint = unknown_state_hint(status) if isinstance(status, str) else None
         if hint is not None:
             warn(f"{shown_value(status)} is not a known order status. It is sent anyway.", code="order_status_unknown", hint=hint)
@@ -118,7 +120,7 @@ class OrderMethods:
             )
             placed = []
         own = [placement.order_id for placement in placed if placement.order_id is not None]
-        records = [] if schemas.matches_nothing(filters) else self._orders.table(filters, limit, own)
+        records = [] if schemas.matches_nothing(filters) else self._ordering().orders.table(filters, limit, own)
         return orders_frame(records, footprints_of(records, placed))
 
     def owned(self, aoi: Any = None, project: str | None = None, *, acquired: bool = True) -> gpd.GeoDataFrame:
@@ -164,7 +166,7 @@ class OrderMethods:
         True
         """
         check_bool(acquired, "acquired")
-        return self._holdings.owned(None if aoi is None else as_area(aoi), project, acquired=acquired)
+        return self._ordering().holdings.owned(None if aoi is None else as_area(aoi), project, acquired=acquired)
 
     def mark_owned(self, captures: gpd.GeoDataFrame, aoi: Any = None) -> gpd.GeoDataFrame:
         """Return captures with two more columns that say what the organization owns of them. Nothing is bought.
@@ -200,7 +202,9 @@ class OrderMethods:
         >>> client.mark_owned(captures)["owned"].tolist()
         [1.0, 0.0]
         """
-        return mark(captures, self._holdings.known(), None if aoi is None else as_area(aoi))
+        from scenecart._cart.owned import mark  # noqa: PLC0415  # a search needs no orders
+
+        return mark(captures, self._ordering().holdings.known(), None if aoi is None else as_area(aoi))
 
 
 def _pasted(order_id: Any) -> Any:

@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scenecart._api import operations
-from scenecart._cart.cart import Cart, make_cart
 from scenecart._client.catalog import CatalogMethods
 from scenecart._client.orders import OrderMethods
-from scenecart._orders.labels import check_labels
-from scenecart._orders.order import Order, label_order
-from scenecart._orders.tables import placements_frame
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.validate import check_bool
 from scenecart.exceptions import InvalidCart, InvalidQuery
@@ -24,21 +20,16 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-    from scenecart._cart.estimate import Estimate, PricingService
+    from scenecart._cart.cart import Cart
+    from scenecart._cart.estimate import Estimate
     from scenecart._cover.plan import CoverPlan
-    from scenecart._office.guard import PurchaseGuard
-    from scenecart._orders.placement import PlacementService
-    from scenecart._orders.settlement import SettlementService
+    from scenecart._orders.order import Order
 
 
 class PurchaseMethods(CatalogMethods, OrderMethods):
     """Methods of a client for carts, prices, purchases and their outcomes."""
 
     project: str | None
-    _pricing: PricingService
-    _placing: PlacementService
-    _guard: PurchaseGuard
-    _settlement: SettlementService
 
     @checked_keywords()
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
@@ -67,6 +58,8 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
         >>> client.cart(client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2))
         Cart(2 captures, whole footprints)
         """
+        from scenecart._cart.cart import make_cart  # noqa: PLC0415  # a search needs no carts
+
         return make_cart(captures, aoi, split_by_date=split_by_date, client=self)
 
     @checked_keywords()
@@ -164,6 +157,8 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
         >>> client.estimate(cart).total_credits
         0
         """
+        from scenecart._cart.cart import Cart  # noqa: PLC0415  # as for carts
+
         if not isinstance(cart, Cart):
             raise InvalidCart(
                 f"must be a Cart, got {type(cart).__name__}.",
@@ -171,7 +166,7 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
                 code="not_a_cart",
                 hint="Pass client.cart(captures).",
             )
-        return self._pricing.estimate(cart)
+        return self._ordering().pricing.estimate(cart)
 
     @checked_keywords()
     def place(
@@ -198,16 +193,19 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
         >>> order.captures == captures["id"].tolist()
         True
         """
+        from scenecart._orders.labels import check_labels  # noqa: PLC0415  # as for carts
+        from scenecart._orders.order import label_order  # noqa: PLC0415  # likewise
+
         self._session.check_may_send(operations.PLACE)
         labels = check_labels(name, tags, reference)
-        order = self._placing.place(
+        order = self._ordering().placing.place(
             estimate,
             project=self.project if project is None else project,
             license_type=license_type,
             again=again,
             owned=owned,
             max_credits=max_credits,
-            guard=self._guard.of(approval),
+            guard=self._ordering().guard.of(approval),
         )
         label_order(order, labels)
         return order
@@ -225,7 +223,7 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
         True
         """
         chosen = self.project if project is None else project
-        return self._placing.existing_order(estimate, project=chosen, license_type=license_type)
+        return self._ordering().placing.existing_order(estimate, project=chosen, license_type=license_type)
 
     def placements(self) -> pd.DataFrame:
         """Return the placements at this service from this machine's journal, oldest first.
@@ -245,6 +243,8 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
         >>> placed.loc[order.id, "state"]
         'placed'
         """
+        from scenecart._orders.tables import placements_frame  # noqa: PLC0415  # as for carts
+
         return placements_frame(self._journal.placements(self._session.base_url))
 
     def settle(self, *, send: bool = True) -> pd.DataFrame:
@@ -272,10 +272,12 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
         >>> len(client.settle())
         0
         """
+        from scenecart._orders.tables import placements_frame  # noqa: PLC0415  # as for carts
+
         check_bool(send, "send", after="Nothing was sent.")
         if send:
             self._session.check_may_send(operations.PLACE)
-        return placements_frame(self._settlement.settle(send=send))
+        return placements_frame(self._ordering().settlement.settle(send=send))
 
     def resolve(
         self, number: int | np.integer[Any], *, order: str | None = None, nothing: bool = False, why: str | None = None
@@ -319,9 +321,11 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
         ...     print(error)
         There is no placement 700 at this service. client.placements() lists them.
         """
+        from scenecart._orders.tables import placements_frame  # noqa: PLC0415  # as for carts
+
         if isinstance(number, np.integer):
             number = int(number)
-        return placements_frame([self._settlement.resolve(number, order=order, nothing=nothing, why=why)])
+        return placements_frame([self._ordering().settlement.resolve(number, order=order, nothing=nothing, why=why)])
 
 
 PurchaseMethods.__module__ = "scenecart"

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._api import operations
 from scenecart._captures.query import SearchCriteria
-from scenecart._office.budgets import Budget, Budgets
-from scenecart._office.spending import Spending, SpendingReader, entries_frame
 from scenecart._util.keywords import checked_keywords
 
 if TYPE_CHECKING:
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
 
     from scenecart._api.http import Session
     from scenecart._captures.hosts import HostRegistry
+    from scenecart._client.ordering import Ordering
+    from scenecart._office.spending import Spending
+    from scenecart._util.once import Once
     from scenecart._watch.watch import Watch, WatchService
 
 
@@ -28,8 +29,7 @@ class TeamMethods:
 
     _session: Session
     _hosts: HostRegistry
-    _budgets: Budgets
-    _spending: SpendingReader
+    _ordering: Once[Ordering]
     _home: Path
     _wall: Callable[[], float]
 
@@ -84,8 +84,11 @@ class TeamMethods:
         >>> bool(client.budget(credits=3_000_000)["left"].iloc[0] <= 3_000_000)
         True
         """
-        self._budgets.set(Budget(credits, per, project, until))
-        return self._budgets.table()
+        from scenecart._office.budgets import Budget  # noqa: PLC0415  # a search needs no budgets
+
+        budgets = self._ordering().budgets
+        budgets.set(Budget(credits, per, project, until))
+        return budgets.table()
 
     def budgets(self) -> pd.DataFrame:
         """Return the budgets of this client, with what is spent, reserved and left of each in credits.
@@ -105,7 +108,7 @@ class TeamMethods:
         >>> connect("sandbox").budgets().columns.tolist()[:3]
         ['project', 'per', 'credits']
         """
-        return self._budgets.table()
+        return self._ordering().budgets.table()
 
     def spending(self, by: str = "project", *, since: Any = None, project: str | None = None) -> Spending:
         """Return what the organization's orders cost, counted from the service's orders.
@@ -141,7 +144,7 @@ class TeamMethods:
         >>> client.spending(by="month").columns.tolist()
         ['orders', 'reserved', 'charged', 'refunded', 'credits', 'aud']
         """
-        return self._spending.read(by, since, project)
+        return self._ordering().spending.read(by, since, project)
 
     def commitments(self) -> pd.DataFrame:
         """Return the organization's minimum commitments, with what was used of them, as the service states them.
@@ -160,6 +163,8 @@ class TeamMethods:
         >>> len(connect("sandbox").commitments())
         0
         """
+        from scenecart._office.spending import entries_frame  # noqa: PLC0415  # a search needs no invoices
+
         return entries_frame(self._session.call(operations.COMMITMENTS, {}), "commitments")
 
     def invoices(self) -> pd.DataFrame:
@@ -177,6 +182,8 @@ class TeamMethods:
         >>> len(connect("sandbox").invoices())
         0
         """
+        from scenecart._office.spending import entries_frame  # noqa: PLC0415  # a search needs no invoices
+
         return entries_frame(self._session.call(operations.INVOICES, {"limit": 500}), "invoices")
 
     @checked_keywords()

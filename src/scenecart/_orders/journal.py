@@ -25,14 +25,13 @@ from typing import TYPE_CHECKING
 
 from scenecart._api.operations import PLACE
 from scenecart._orders.journal_file import JournalFile
-from scenecart._orders.journal_upgrade import upgrade
 from scenecart._orders.owner import is_working
 from scenecart._orders.purchase import BODY_FORM, PURCHASE_KEY
 from scenecart.exceptions import JournalError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from scenecart._orders.journal_mark import JournalGap
@@ -152,7 +151,7 @@ class Journal:
     def __init__(self, path: Path, *, now: Callable[[], float]) -> None:
         self.path = path
         self._now = now
-        self._file = JournalFile(path, upgrade)
+        self._file = JournalFile(path, _upgrade)
 
     @property
     def gap(self) -> JournalGap | None:
@@ -453,6 +452,13 @@ class Journal:
                 (state, detail, now, placement.number),
             )
             return _one(database, "p.number = ?", placement.number) or placement
+
+
+def _upgrade(database: sqlite3.Connection, version: int, schema: Sequence[str]) -> None:
+    # few journals are of version 0.1.0, and it loads what reads purchases
+    from scenecart._orders.journal_upgrade import upgrade  # noqa: PLC0415  # see above
+
+    upgrade(database, version, schema)
 
 
 def _rows(database: sqlite3.Connection, purchase: Purchase) -> list[Placement]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scenecart._api import operations
-from scenecart._orders.journal import UNANSWERED
+from scenecart._orders.journal import UNANSWERED, UNFINISHED
 from scenecart._orders.notice import Notice
 from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import JournalError, ScenecartError, ScenecartWarning, warn
@@ -14,28 +14,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scenecart._api.http import Session
-    from scenecart._orders.journal import Placement
-    from scenecart._orders.settlement import SettlementService
+    from scenecart._orders.journal import Journal, Placement
 
 # as many owners as fit into one line
 _MAX_OWNERS = 3
 
 
 def warn_of_pending_placements(
-    settlement: SettlementService, notify: Callable[[str], object], session: Session | None = None
+    journal: Journal, session: Session, notify: Callable[[str], object], *, of_account: bool = False
 ) -> None:
     """Warn once about placements that an earlier session left unfinished; an unusable journal does not stop a search.
 
     Parameters
     ----------
-    settlement
-        Returns the unfinished placements.
+    journal
+        The record of placements.
+    session
+        The connection to the service whose placements are mentioned.
     notify
         Called with the notice if Python turns warnings into errors.
-    session
-        The connection that requests the account whose placements are mentioned. None mentions those of every account.
+    of_account
+        True requests the account, and mentions only its placements.
     """
-    for notice in _pending_notices(settlement, session):
+    for notice in _pending_notices(journal, session, of_account=of_account):
         try:
             warn(notice.message, code=notice.code, hint=notice.hint)
         except ScenecartWarning:
@@ -43,12 +44,12 @@ def warn_of_pending_placements(
             notify(notice)
 
 
-def _pending_notices(settlement: SettlementService, session: Session | None) -> list[Notice]:
+def _pending_notices(journal: Journal, session: Session, *, of_account: bool) -> list[Notice]:
     try:
-        pending = settlement.pending()
+        pending = journal.placements(session.base_url, UNFINISHED)
     except JournalError as error:
         return [Notice(error.message, code="journal_unavailable", hint=error.hint)]
-    if session is not None and pending:
+    if of_account and pending:
         pending = _of_account(pending, session)
     unanswered = [placement for placement in pending if placement.state in UNANSWERED]
     unpaid = [placement for placement in pending if placement.state == "unpaid"]

@@ -139,10 +139,6 @@ class SettlementService:
             return found
         return self._journal.close_placement(placement, detail)
 
-    def pending(self) -> list[Placement]:
-        """Return the placements at this service that are not finished."""
-        return self._journal.placements(self._session.base_url, UNFINISHED)
-
     def count_unanswered(self) -> tuple[int, int]:
         """Return how many placements were sent and have no answer: of this account, and of others."""
         sent = self._journal.placements(self._session.base_url, UNANSWERED)
@@ -151,7 +147,7 @@ class SettlementService:
 
     def count_unfinished(self) -> tuple[int, int]:
         """Return how many placements are not finished: of this account, and of others."""
-        pending = self.pending()
+        pending = self._journal.placements(self._session.base_url, UNFINISHED)
         own = sum(self._placements.is_own(placement) for placement in pending)
         return own, len(pending) - own
 
