@@ -10,6 +10,7 @@ import traitlets as t
 from scenecart._captures.frame import concat
 from scenecart._cart.cart import Cart
 from scenecart._cart.checks import checked_frame, keys_of, orderable_captures
+from scenecart._cart.owned import ORDERS, SHARE
 from scenecart._geo.area import as_area
 from scenecart.exceptions import InvalidCart
 from scenecart.widgets._base import checked_client
@@ -156,8 +157,14 @@ class CartContents(t.HasTraits):
             self.captures = captures
 
     @synchronized
-    def _contents_changed(self, _: Any) -> None:
+    def _contents_changed(self, change: Any) -> None:
         """Remove the old price at once, and request a new one when the cart has settled."""
+        if change["name"] == "aoi":
+            # what is owned of them was marked in the former area, and reports would state it
+            self._undo = [_unmarked(captures) for captures in self._undo]
+            captures = _unmarked(self.captures)
+            if captures is not self.captures:
+                self.captures = captures
         self._request_price(_SETTLE_SECONDS)
 
     def _request_price(self, seconds: float) -> None:
@@ -183,3 +190,8 @@ class CartContents(t.HasTraits):
     def _not_priced(self, error: Exception) -> None:
         self.pricing_error = error
         self.notify_views()
+
+
+def _unmarked(captures: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    marks = [name for name in (SHARE, ORDERS) if name in captures.columns]
+    return captures.drop(columns=marks) if marks else captures

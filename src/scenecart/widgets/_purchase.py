@@ -264,7 +264,11 @@ class Purchase(CartContents):
             if len(self.captures):
                 self.bought = None
             self.placer.discard_retry()
+            is_wanted = self.captures is self._wanted_captures
             super()._contents_changed(change)
+            if is_wanted:
+                # another area changes columns of the captures that are being bought
+                self._wanted_captures = self.captures
 
     def _keep_estimate(self, estimate: Estimate) -> None:
         # the offer has the earlier price
