@@ -7,7 +7,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+# pip compiles on one core, which takes as long as the rest, and the packages' own tests too; what is not Python is left as it is
+COMPILE = $(BIN)/python -m compileall -qq -j 0 -x '/(tests?|lib2to3|templates)/' $(VENV)/lib || :
 
 STORIES ?= 2000
 CARTS ?= 1000
@@ -139,6 +141,7 @@ $(VENV)/.lab: EXTRAS = all,lab
 $(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.lab: pyproject.toml constraints.txt | $(VENV)/.made
 	@echo "Setting up $(VENV) ($(EXTRAS)): a minute or two the first time"
 	@$(INSTALL) -e ".[$(EXTRAS)]" || { echo "The packages could not be installed. The messages of pip above give the reason."; exit 1; }
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/clients/%/.made: tests/clients/%.txt | $(VENV)/.made
