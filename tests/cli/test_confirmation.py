@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
+
 from _cli import run
 
 if TYPE_CHECKING:
@@ -47,3 +49,12 @@ def test_place_over_budget_asks_no_question(box: Sandbox, tmp_path: Path, home: 
     assert refused.stderr.count("Nothing was ordered.") == 1
     assert "Type yes" not in refused.stdout
     assert json.loads(run("placements", "--json", box=box, cwd=tmp_path, **home).stdout) == []
+
+
+def test_place_of_captures_without_hosts_is_asked(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """A file with ids and footprints alone is bought as by Python; the question names the capture."""
+    captures = gpd.read_parquet(tmp_path / "one.parquet")[["id", "geometry"]]
+    captures.to_file(tmp_path / "ids.gpkg")
+    asked = run("place", "ids.gpkg", box=box, cwd=tmp_path, answer="no\n", **home)
+    assert "Type yes" in asked.stdout, asked.stderr
+    assert captures["id"].iloc[0] in asked.stdout

@@ -38,7 +38,7 @@ def test_connect_warns_of_unfinished_placements_with_owners(service: ScriptedSer
     assert "2 placements" in unanswered
     assert "(project harbour, project harbour of account o-9)" in unanswered
     assert "1 placement " in unpaid
-    assert "(project reef of account o-9)" in unpaid
+    assert "(1 capture, 300 credits, project reef of account o-9)" in unpaid
 
 
 def test_connect_names_three_owners(service: ScriptedService, connect: Any):

@@ -122,6 +122,20 @@ def test_place_again_with_the_same_text_buys_once(service: ScriptedService, conn
     assert len(keys(service)) == 2
 
 
+@pytest.mark.parametrize("kept", ["for harbour", "For  Harbour"], ids=["as written now", "as an earlier version wrote it"])
+def test_place_again_with_other_blanks_and_capitals_buys_once(service: ScriptedService, connect: Any, tmp_path: Path, kept: str):
+    """A text that is typed again with other blanks or capitals is the same text, also beside one in its earlier form."""
+    service.put(PLACE, answer({**ORDER, "id": "o-2"}, 202))
+    service.put(GET, each_order)
+    estimate = connect().cart(captures()).estimate()
+    assert estimate.place(again="for harbour").id == "o-2"
+    with contextlib.closing(sqlite3.connect(tmp_path / "home" / "placements.sqlite")) as journal, journal:
+        journal.execute("UPDATE placement SET wish = ?", (f"text:{kept}",))
+    for text in ("for harbour", "For harbour ", "  FOR \t harbour"):
+        assert estimate.place(again=text).id == "o-2"
+    assert len(keys(service)) == 1
+
+
 def test_place_placed_cart_ignores_price_and_limit(service: ScriptedService, estimate: scenecart.Estimate, clock: Clock):
     """An existing order is returned although the price has changed, or a limit would forbid it now: nothing is bought."""
     service.put(PLACE, PLACED)

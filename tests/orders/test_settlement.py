@@ -173,6 +173,24 @@ def test_resolve_nothing_frees_the_cart(service: ScriptedService, client_after_l
     assert keys(service) == [key]
 
 
+def test_resolve_nothing_puts_an_unpaid_placement_away(service: ScriptedService, connect: Any):
+    """What waits for payment is no longer mentioned once it is put away; it is not resolved as an order, and placing goes on."""
+    service.put(PLACE, answer({"detail": "no card"}, 402))
+    client = connect()
+    with pytest.raises(scenecart.NoPaymentMethod):
+        client.cart(captures()).estimate().place()
+    with warns("placements_unpaid") as caught:
+        connect()
+    assert "(2 captures, 300 credits, " in str(caught[0].message)
+    with raises(scenecart.InvalidRequest, "placement_not_unknown"):
+        client.resolve(1, order="o-1")
+    assert client.resolve(1, nothing=True, why="bought elsewhere")["state"].tolist() == ["put away"]
+    again = connect()
+    service.put(PLACE, PLACED)
+    assert again.cart(captures()).estimate().place().id == "o-1"
+    assert len(set(keys(service))) == 1
+
+
 def test_resolve_nothing_of_a_listed_order_records_the_order(
     service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock
 ):

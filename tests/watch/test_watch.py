@@ -12,7 +12,7 @@ import shapely
 import scenecart
 from _expect import raises, warns
 from _purchases import Clock, captures
-from _scripted_service import Answer, RecordedRequest, ScriptedService, answer, feature, ndjson
+from _scripted_service import Answer, RecordedRequest, ScriptedService, answer, feature, ndjson, page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,7 @@ STREAM = "catalog.search_stream"
 # a watch asks for captures, and nothing that buys, estimates or lists orders
 # a search, and the hosts that the service lists
 READS = {STREAM, "catalog.sources.list", "catalog.vendors.list"}
+LISTED = [{"id": "harbour", "collections": ["tanks-50cm", {"id": "tanks-1m"}]}]
 
 
 def catalog(service: ScriptedService, *features: Any) -> None:
@@ -164,22 +165,33 @@ def test_watch_by_an_unknown_name_suggests_the_nearest(watch: scenecart.Watch, c
 @pytest.mark.parametrize(
     ("wrong", "code", "hint"),
     [
-        ({"host": "harbours", "collections": "tanks-50cm"}, "host_not_listed", "'harbour'"),
-        ({"host": "harbour", "collections": ["tanks-50cm", "tank-1m"]}, "collection_not_listed", "'tanks-1m'"),
+        ({"host": "harbours", "collections": "tanks-50cm"}, "host_not_found", "'harbour'"),
+        ({"host": "harbour", "collections": ["tanks-50cm", "tank-1m"]}, "collection_unknown", "'tanks-1m'"),
     ],
 )
-def test_watch_of_what_the_service_does_not_list_is_saved_with_a_warning(
+def test_watch_of_what_does_not_exist_is_not_saved(
     service: ScriptedService, connect: Any, wrong: dict[str, Any], code: str, hint: str
 ):
-    """A host or collection that is not listed is a warning with the nearest one; what is listed is saved without."""
-    listed = [{"id": "harbour", "collections": ["tanks-50cm", {"id": "tanks-1m"}]}]
-    service.put("catalog.sources.list", answer({"sources": listed}))
+    """A host or collection that is neither listed nor found is an error with the nearest one, and nothing is saved."""
+    service.put("catalog.sources.list", answer({"sources": LISTED}))
     client = connect()
     client.watch("right", "harbour", collections=["tanks-50cm", "tanks-1m"])
-    with warns(code) as caught:
+    assert service.requests(STREAM) == service.requests("catalog.search") == []
+    for operation in (STREAM, "catalog.search"):
+        service.put(operation, answer({"title": "not found", "detail": "no such collection"}, 404))
+    with raises(scenecart.NotFound, code) as caught:
         client.watch("wrong", **wrong)
-    assert hint in str(caught[0].message)
-    assert client.watches().index.tolist() == ["right", "wrong"]
+    assert hint in str(caught.value.hint)
+    assert client.watches().index.tolist() == ["right"]
+
+
+def test_watch_of_a_collection_that_is_found_but_not_listed_is_saved(service: ScriptedService, connect: Any):
+    """The list of the service may lack what its catalog has."""
+    service.put("catalog.sources.list", answer({"sources": LISTED}))
+    service.put("catalog.search", answer(page(feature(), numberMatched=1)))
+    client = connect()
+    client.watch("new", "harbour", collections="tanks-30cm")
+    assert client.watches().index.tolist() == ["new"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from scenecart._captures.frame import CRS
 from scenecart._captures.times import utc_times
 from scenecart._util.cached_value import CachedValue
 from scenecart._util.validate import check_text, is_number
-from scenecart.exceptions import InvalidQuery, NotFound, ScenecartError, ServiceError, reword, warn
+from scenecart.exceptions import InvalidQuery, NotFound, ScenecartError, ServiceError, reword
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 # the registry changes seldom
 _SECONDS = 3_600.0
-# a warning is not waited for longer
-_WARNING_SECONDS = 3.0
+# what only checks a name is not waited for longer
+_LOOK_SECONDS = 3.0
 _HOST_COLUMNS = ("title", "description", "collections", "access", "licence", "attribution")
 _COLUMNS = ("title", "kind", "gsd", "sensors", "access", "licence", "start", "end", "credits_per_km2", "minimum_credits")
 _EDGES, _EDGES_3D = 4, 6
@@ -87,20 +87,12 @@ class HostRegistry:
             return {_name_of(source): [_name_of(one) for one in _collections_of(source)] for source in self._sources.get()}
         return {}
 
-    def warn_of_unknown(self, host: str, collections: str | Sequence[str] | None, *, about: str) -> None:
-        """Warn if the service lists its hosts, but not this one or not one of its collections; ``about`` starts the sentence."""
-        with limited_to(_WARNING_SECONDS, time.monotonic):
+    def lists(self, host: str, collections: str | Sequence[str] | None) -> bool | None:
+        """Return whether the service lists a host with collections; None if it does not list its hosts, or not within seconds."""
+        with limited_to(_LOOK_SECONDS, time.monotonic):
             known = self.names()
-        if not known:
-            return
-        if host not in known:
-            warn(f"{about}{host!r} is not a host of this service.", code="host_not_listed", hint=_nearest(host, list(known)))
-            return
-        for name in [collections] if isinstance(collections, str) else list(collections or ()):
-            if name not in known[host]:
-                text = f"{about}{host!r} has no collection {str(name)!r}."
-                warn(text, code="collection_not_listed", hint=_nearest(str(name), known[host]))
-                return
+        wanted = [collections] if isinstance(collections, str) else list(collections or ())
+        return host in known and set(wanted) <= set(known[host]) if known else None
 
     def explain(self, error: ScenecartError, host: str, collections: str | Sequence[str] | None) -> None:
         """Add the most similar host or collection name to the error of a search for an unknown one."""

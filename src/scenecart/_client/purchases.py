@@ -284,7 +284,8 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
     ) -> pd.DataFrame:
         """End a placement whose outcome :meth:`settle` cannot find out, by what the service's console or support said.
 
-        The journal keeps your words with your user name and the time.
+        One that waits for payment is put away with ``nothing=True``: it is not ordered, and no longer mentioned. The journal
+        keeps your words with your user name and the time.
 
         Parameters
         ----------

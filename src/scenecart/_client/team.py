@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import operations
-from scenecart._captures.query import SearchCriteria
+from scenecart._captures.query import SearchCriteria, build_query
+from scenecart._captures.search import search_catalog
 from scenecart._util.keywords import checked_keywords
+from scenecart.exceptions import NotFound
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -219,8 +222,6 @@ class TeamMethods:
         areas
             Many areas, each watched for itself, as for :meth:`search_many`; names of areas become text.
 
-        If the service does not list the host or a collection, there is a warning, and the watch is saved.
-
         Raises
         ------
         InvalidRequest
@@ -228,7 +229,7 @@ class TeamMethods:
         InvalidQuery, InvalidArea
             If an argument is invalid.
         NotFound
-            If only the name is given, and there is no such watch.
+            If only the name is given, and there is no such watch, or if the service has no such host or collection.
         WatchError
             If the file of watches cannot be used.
 
@@ -252,10 +253,17 @@ class TeamMethods:
             query=query,
             max_cloud_cover=max_cloud_cover,
         )
-        watch = self._watches.watch(name, host, criteria, areas)
-        if host is not None:
-            self._hosts.warn_of_unknown(host, collections, about=f"The watch {watch.name!r} is saved, but ")
-        return watch
+        if isinstance(host, str) and self._hosts.lists(host, collections) is False:
+            self._check_searchable(host, criteria)
+        return self._watches.watch(name, host, criteria, areas)
+
+    def _check_searchable(self, host: str, criteria: SearchCriteria) -> None:
+        """Search one capture of a host or collection that the service does not list: it may exist all the same."""
+        try:
+            search_catalog(self._session, build_query(host, replace(criteria, limit=1)), None)
+        except NotFound as error:
+            self._hosts.explain(error, host, criteria.collections)
+            raise
 
     def watches(self) -> pd.DataFrame:
         """Return the watches of this service as a table, indexed by name.

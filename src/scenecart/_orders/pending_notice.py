@@ -66,12 +66,16 @@ def _pending_notices(journal: Journal, session: Session, *, of_account: bool) ->
             )
         )
     if unpaid:
+        is_one, first = len(unpaid) == 1, unpaid[0]
+        facts = f"{pluralize(first.captures, 'capture')}, {first.credits:,} credits, " if is_one else ""
+        number = str(first.number) if is_one else "number"
         notices.append(
             Notice(
-                f"{pluralize(len(unpaid), 'placement')} {'waits' if len(unpaid) == 1 else 'wait'} for payment "
-                f"({_owners(unpaid)}). Nothing was ordered.",
+                f"{pluralize(len(unpaid), 'placement')} {'waits' if is_one else 'wait'} for payment ({facts}{_owners(unpaid)}), "
+                f"and {'is' if is_one else 'are'} not ordered.",
                 code="placements_unpaid",
-                hint="Solve the payment problem, then place the same cart again. client.placements() lists them.",
+                hint="Solve the payment problem, then place the same cart again, or put it away: "
+                f"client.resolve({number}, nothing=True). client.placements() lists them.",
             )
         )
     return notices

@@ -61,6 +61,8 @@ _MOST_ATTEMPTS = 4
 _WAIT_SECONDS, _PAUSE_SECONDS = 300.0, 0.05
 _MOST_FETCHED = 50
 OWNED_CHOICES = ("refuse", "buy")
+# starts a wish of a text
+_TEXT = "text:"
 
 
 class PlacementService:
@@ -433,7 +435,7 @@ class PlacementService:
         known = self._newest(rows, attempt.listing, request)
         if request.again is True:
             return replace(request, wish=PLAIN if known is None else f"more:{known[0]}", known=known)
-        return replace(request, wish=f"text:{request.again}", known=known)
+        return replace(request, wish=_wish_of_text(str(request.again), rows), known=known)
 
     def _newest(self, rows: list[Placement], listing: Listing, request: PlacementRequest) -> tuple[str, float | None] | None:
         """Return the newest order of a purchase that the journal or the list knows."""
@@ -582,3 +584,14 @@ class PlacementService:
                 current, None, self._retry(attempt), reason=errors.unanswered(current), is_recent=self._matcher.is_recent(current)
             )
         return errors.too_slow(_MOST_ATTEMPTS)
+
+
+def _wish_of_text(text: str, rows: list[Placement]) -> str:
+    """Return the wish of a text: blanks and capitals make no other one, nor do those of a text that was used before."""
+    wanted = _in_one_form(text)
+    earlier = (row.wish for row in rows if row.wish.startswith(_TEXT) and _in_one_form(row.wish.removeprefix(_TEXT)) == wanted)
+    return next(earlier, f"{_TEXT}{wanted}")
+
+
+def _in_one_form(text: str) -> str:
+    return " ".join(text.split()).casefold()

@@ -109,7 +109,7 @@ class SettlementService:
 
     def resolve(self, number: int, *, order: str | None = None, nothing: bool = False, why: str | None = None) -> Placement:
         """End a placement that nothing else could settle, by what a person states; see :meth:`scenecart.Client.resolve`."""
-        placement = self._unanswered(number)
+        placement = self._unfinished(number, nothing=nothing)
         check_bool(nothing, "nothing")
         if why is not None:
             check_text(why, "why")
@@ -151,7 +151,8 @@ class SettlementService:
         own = sum(self._placements.is_own(placement) for placement in pending)
         return own, len(pending) - own
 
-    def _unanswered(self, number: int) -> Placement:
+    def _unfinished(self, number: int, *, nothing: bool) -> Placement:
+        """Return the placement of a number if its outcome is unknown, or if its payment was refused and it is to be put away."""
         check_count(number, "number", optional=False)
         for placement in self._journal.placements(self._session.base_url):
             if placement.number == number:
@@ -162,9 +163,10 @@ class SettlementService:
                 code="placement_not_found",
                 hint="client.placements() lists them.",
             )
-        if placement.state not in UNANSWERED:
+        if placement.state not in UNANSWERED and not (placement.state == "unpaid" and nothing is True):
             raise InvalidRequest(
-                f"Placement {number} is {placement.state}: only one whose outcome is unknown can be resolved.",
+                f"Placement {number} is {placement.state}: only one whose outcome is unknown can be resolved, "
+                "or one that waits for payment, as nothing.",
                 code="placement_not_unknown",
             )
         if not self._placements.is_own(placement):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from scenecart._cart.estimate import Estimate
     from scenecart.client import Client
 
+_MOST_NAMED = 3
+
 
 def is_confirmed(client: Client, estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
     """Return whether to go on: the user confirmed the exact price, or an existing order will be returned.
@@ -68,17 +70,27 @@ def _is_existing(client: Client, estimate: Estimate, project: str, arguments: ar
 
 
 def _facts(client: Client, estimate: Estimate, project: str) -> Iterator[tuple[str, str]]:
-    """Yield names and values: who pays, with what, the licences that are not accepted, and what is left of the budgets."""
+    """Yield names and values: what is bought, who pays, with what, licences that are not accepted, and what is left of budgets."""
+    from scenecart._cart.checks import keys_of  # noqa: PLC0415  # keeps --help fast
+
+    yield "Captures", _captures(estimate)
     balance = estimate.balance_credits
     yield "Paid by", f"{_payer(client)}, {'by card or invoice, as it is billed' if balance is None else 'with its credits'}"
     if balance is not None and balance < estimate.total_credits:
         less = f"your balance of {balance:,} credits is less than the price"
         yield "Balance", f"{less}: the service may refuse the order, or charge a card or an invoice"
-    hosts = set(estimate.cart.captures["host"])
+    hosts = {host for host, _, _ in keys_of(estimate.cart.captures) if host is not None}
     for licence in () if estimate.licences_of is None else estimate.licences_of(hosts):
         if licence.accepted is False:
             yield "Licence", f"{licence.title} ({licence.host}): {licence.acceptance}, so the service may refuse the order"
     yield from _budgets(client, estimate, project)
+
+
+def _captures(estimate: Estimate) -> str:
+    """Return the first captures by id, and how many more there are."""
+    names = estimate.cart.ids
+    rest = len(names) - _MOST_NAMED
+    return ", ".join(clean_text(name, 80) for name in names[:_MOST_NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _payer(client: Client) -> str:

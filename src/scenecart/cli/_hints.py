@@ -86,7 +86,8 @@ HINTS: dict[str, str | None] = {
     "placement_unknown_expired": "Look in the service's console for an order of {credits} credits at that time. Then run "
     "`scenecart resolve {number} --order ORDER` or `scenecart resolve {number} --nothing`.",
     "placements_unanswered": "`scenecart settle` may complete a purchase, but never twice; `scenecart settle --look` only checks.",
-    "placements_unpaid": "Solve the payment problem, then place the same cart again. `scenecart placements` lists them.",
+    "placements_unpaid": "Solve the payment problem, then place the same cart again, or put it away: "
+    "`scenecart resolve NUMBER --nothing`. `scenecart placements` lists the numbers.",
     "price_changed": "Run the command again to see and accept the new price.",
     "profile_not_found": "Sign in with `scenecart login --profile NAME`, or try --profile sandbox.",
     "profile_not_signed_in": "Run `scenecart login`.",
