@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import numpy as np
 import pytest
 import shapely
 
@@ -50,6 +51,15 @@ def test_search_sends_every_argument(service: ScriptedService, client: scenecart
         "query": {"gsd": {"lte": 0.5}, "eo:cloud_cover": {"lte": 20}},
         "limit": 10,
     }
+
+
+def test_search_sends_numbers_of_numpy_as_plain_ones(service: ScriptedService, client: scenecart.Client):
+    """Limits and percentages that were computed with numpy reach the service as numbers."""
+    client.search("h", collections="c", max_cloud_cover=np.int64(20), limit=np.int64(10))
+    sent = service.requests(SEARCH)[-1].json
+    assert (sent["query"], sent["limit"]) == ({"eo:cloud_cover": {"lte": 20}}, 10)
+    query = build_query("h", SearchCriteria(collections="c", limit=np.int64(10), page_size=np.int16(5)))
+    assert [type(value) for value in (query.limit, query.page_size)] == [int, int]
 
 
 @pytest.mark.parametrize("form", ["path", "frame", "web mercator", "shape", "mapping", "feature", "bbox", "wkt", "ewkt"])

@@ -186,6 +186,19 @@ def test_invalid_option_is_refused(options: dict[str, Any], argument: str, code:
     assert caught.value.argument == argument
 
 
+def test_options_of_numpy_become_plain_numbers():
+    """Limits that were computed with numpy are options, and become int and float of Python."""
+    options = PlanOptions(
+        min_coverage=np.float32(0.5),
+        max_cloud_cover=np.int64(20),
+        budget=np.int64(5),
+        max_captures=np.int8(2),
+        time_limit=np.int64(3),
+    )
+    plain = PlanOptions(min_coverage=0.5, max_cloud_cover=20, budget=5, max_captures=2, time_limit=3.0)
+    assert repr(options) == repr(plain)
+
+
 def test_cover_passes_options_on(client: scenecart.Client, found: gpd.GeoDataFrame):
     """Client.cover() refuses an invalid option."""
     with raises(scenecart.InvalidQuery, "not_a_choice"):

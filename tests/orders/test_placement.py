@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+import numpy as np
 import pytest
 
 import scenecart
@@ -52,6 +53,16 @@ def test_place_sends_the_estimate_with_a_key(service: ScriptedService, connect: 
     assert sent.json["licenseType"] == "standard"
     assert sent.json["captures"] == service.requests(ESTIMATE)[0].json["captures"]
     assert len(sent.headers["idempotency-key"]) == 36
+
+
+def test_place_limit_of_numpy_is_a_number(service: ScriptedService, connect: Any):
+    """A limit that was computed with numpy is kept to, and the error of a higher price carries it as an int."""
+    service.put(PLACE, PLACED)
+    estimate = connect().cart(captures()).estimate()
+    with raises(scenecart.OverLimit, "over_limit") as caught:
+        estimate.place(max_credits=np.int64(estimate.total_credits - 1))
+    assert type(caught.value.max_credits) is int
+    assert estimate.place(max_credits=np.int64(estimate.total_credits)).id == "o-1"
 
 
 def test_place_sends_one_price_request_and_one_order(service: ScriptedService, connect: Any):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import scenecart
@@ -94,6 +95,31 @@ def test_check_count_message_has_unit_and_range(options: dict[str, Any], wanted:
     assert caught.value.message == f"limit must be {wanted}, got -1."
 
 
+def test_check_number_of_numpy_becomes_a_plain_one():
+    """Whole numbers and floats of numpy pass, and what is returned is an int or a float of Python."""
+    checked = [
+        check_count(np.int64(5), "limit"),
+        check_count(np.uint8(0), "limit", least=0),
+        check_number(np.int32(20), "cloud"),
+        check_number(np.float32(2.5), "cloud"),
+        check_seconds(np.int64(3), "timeout"),
+    ]
+    assert [(type(value), value) for value in checked] == [(int, 5), (int, 0), (int, 20), (float, 2.5), (int, 3)]
+    for refused in (np.bool_(1), np.float64(5.5), np.int64(-1), np.array([5])):
+        with raises(scenecart.InvalidRequest, "not_a_count"):
+            check_count(refused, "limit")
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"), [(1e5, "Pass int(100000.0)."), (np.float64(5), "Pass int(5.0)."), (5.5, None), (-1.0, None)]
+)
+def test_check_count_float_is_refused_with_a_hint(value: float, hint: str | None):
+    """A float stays refused where a whole number is wanted; one without decimals has the hint to convert it."""
+    with raises(scenecart.InvalidRequest, "not_a_count") as caught:
+        check_count(value, "max_credits")
+    assert caught.value.hint == hint
+
+
 def test_shown_value_is_one_short_line():
     """A value in a message is its repr, on one line and of a sane length."""
     assert shown_value("a\nb") == r"'a\nb'"
@@ -101,5 +127,5 @@ def test_shown_value_is_one_short_line():
 
 
 def test_is_number_excludes_bool_and_nan():
-    """Numbers are int and float, without bool and NaN."""
+    """Numbers are integers and floats, without bool and NaN."""
     assert [is_number(value) for value in (1, 2.5, float("inf"), True, float("nan"), "1", None)] == [True] * 3 + [False] * 4

@@ -86,7 +86,7 @@ class Limiter:
 
 
 def check_settings(settings: object, *, counts: tuple[str, ...], seconds: tuple[str, ...]) -> None:
-    """Refuse invalid numbers now, instead of in the middle of a request.
+    """Refuse invalid numbers now, instead of in the middle of a request; numbers of numpy become plain ones.
 
     Raises
     ------
@@ -96,9 +96,11 @@ def check_settings(settings: object, *, counts: tuple[str, ...], seconds: tuple[
     for name in (*counts, *seconds):
         value, argument = getattr(settings, name), f"{type(settings).__name__}.{name}"
         if name in counts:
-            check_count(value, argument, optional=False, kind=ConfigurationError)
+            value = check_count(value, argument, optional=False, kind=ConfigurationError)
         else:
-            check_seconds(value, argument, optional=False, kind=ConfigurationError)
+            value = check_seconds(value, argument, optional=False, kind=ConfigurationError)
+        # settings are frozen
+        object.__setattr__(settings, name, value)
 
 
 Limits.__module__ = "scenecart"

@@ -90,8 +90,8 @@ def search_to_files(
 ) -> list[Path]:
     """Search each area; see :meth:`Client.search_many_to_parquet`."""
     check_executor(executor)
-    check_count(at_once, "at_once", most=_MOST_AT_ONCE, optional=False, kind=InvalidQuery)
-    check_count(areas_per_file, "areas_per_file", optional=False, kind=InvalidQuery)
+    at_once = check_count(at_once, "at_once", most=_MOST_AT_ONCE, optional=False, kind=InvalidQuery)
+    areas_per_file = check_count(areas_per_file, "areas_per_file", optional=False, kind=InvalidQuery)
     found = _checked(areas)
     # invalid criteria are invalid for every area
     sample = query_of(next((area.geometry for area in found if area.geometry is not None), (0, 0, 1, 1)))

@@ -111,20 +111,20 @@ def build_query(host: str, criteria: SearchCriteria) -> Query:
         If an argument is invalid; the error names it.
     """
     check_text(host, "host", kind=InvalidQuery)
-    body, exact_geometry, area = _request_body(criteria)
-    check_count(criteria.page_size, "page_size", most=operations.PAGE_LIMIT, kind=InvalidQuery)
+    body, limit, exact_geometry, area = _request_body(criteria)
+    page_size = check_count(criteria.page_size, "page_size", most=operations.PAGE_LIMIT, kind=InvalidQuery)
     if not body.keys() & {"collections", "ids"}:
         raise InvalidQuery(
             "A search needs collections, ids, or both.", code="collections_missing", hint='Pass collections=["…"] or ids=["…"].'
         )
-    return Query(host, operations.search_body(host, body), criteria.limit, criteria.page_size, exact_geometry, area)
+    return Query(host, operations.search_body(host, body), limit, page_size, exact_geometry, area)
 
 
 def build_stac_query(host: str, criteria: SearchCriteria) -> Query:
     """Check a search of a STAC API, which needs no collections and has a page limit of its own; as :func:`build_query`."""
-    body, exact_geometry, area = _request_body(criteria)
-    check_count(criteria.page_size, "page_size", kind=InvalidQuery)
-    return Query(host, body, criteria.limit, criteria.page_size, exact_geometry, area)
+    body, limit, exact_geometry, area = _request_body(criteria)
+    page_size = check_count(criteria.page_size, "page_size", kind=InvalidQuery)
+    return Query(host, body, limit, page_size, exact_geometry, area)
 
 
 def warn_of_fraction(percentage: float, argument: str = "max_cloud_cover") -> None:
@@ -142,8 +142,8 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_LISTED]) + (f" and {len(names) - _MAX_LISTED:,} more" if len(names) > _MAX_LISTED else "")
 
 
-def _request_body(criteria: SearchCriteria) -> tuple[dict[str, Any], BaseGeometry | None, Area | None]:
-    """Return the request body, the exact geometry if the body contains a simplified one, and the area of interest."""
+def _request_body(criteria: SearchCriteria) -> tuple[dict[str, Any], int | None, BaseGeometry | None, Area | None]:
+    """Return the request body, the limit, the exact geometry if the body contains a simplified one, and the area of interest."""
     names = {"collections": _names(criteria.collections, "collections"), "ids": _names(criteria.ids, "ids")}
     body: dict[str, Any] = {argument: values for argument, values in names.items() if values}
     place, exact_geometry, area = _search_area(criteria)
@@ -153,8 +153,7 @@ def _request_body(criteria: SearchCriteria) -> tuple[dict[str, Any], BaseGeometr
     conditions = _conditions(criteria.query, criteria.max_cloud_cover)
     if conditions:
         body["query"] = conditions
-    check_count(criteria.limit, "limit", kind=InvalidQuery)
-    return body, exact_geometry, area
+    return body, check_count(criteria.limit, "limit", kind=InvalidQuery), exact_geometry, area
 
 
 def _names(value: str | Sequence[str] | None, argument: str) -> list[str]:
@@ -202,8 +201,8 @@ def _conditions(query: Any, max_cloud_cover: float | None) -> dict[str, dict[str
                 code="query_property_unusual",
                 hint=f"Did you mean {near[0]!r}?",
             )
+    max_cloud_cover = check_number(max_cloud_cover, "max_cloud_cover", least=0, most=100, kind=InvalidQuery)
     if max_cloud_cover is not None:
-        check_number(max_cloud_cover, "max_cloud_cover", least=0, most=100, kind=InvalidQuery)
         warn_of_fraction(max_cloud_cover)
         if "lte" in conditions.get(CLOUD_COVER, {}):
             raise InvalidQuery(

@@ -42,7 +42,7 @@ def search_areas(
     Requests are sent by threads of this process; an executor only builds frames.
     """
     check_executor(executor)
-    check_count(at_once, "at_once", most=_MAX_CONCURRENCY, optional=False, kind=InvalidQuery)
+    at_once = check_count(at_once, "at_once", most=_MAX_CONCURRENCY, optional=False, kind=InvalidQuery)
     queries, errors = _queries(areas, query_of)
     host = next((query.host for _, query in queries if query), "")
     reporter, captures = ProgressReporter(progress, host, len(queries)), 0

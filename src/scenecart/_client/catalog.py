@@ -168,7 +168,7 @@ class CatalogMethods(HostMethods):
         >>> [len(frame) for frame in frames]
         [50, 50, 20]
         """
-        check_count(batch_size, "batch_size", optional=False, kind=InvalidQuery)
+        batch_size = check_count(batch_size, "batch_size", optional=False, kind=InvalidQuery)
         return stream_catalog(self._session, build_query(host, SearchCriteria(**criteria)), batch_size)
 
     @checked_keywords(also=SearchCriteria)

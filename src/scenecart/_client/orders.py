@@ -100,7 +100,7 @@ class OrderMethods:
         >>> client.orders(ids=[order.id])["captures"].tolist()
         [1]
         """
-        check_count(limit, "limit", kind=InvalidQuery)
+        limit = check_count(limit, "limit", kind=InvalidQuery)
         from scenecart._api import schemas  # noqa: PLC0415  # a search needs no orders
         from scenecart._orders.tables import footprints_of, orders_frame  # noqa: PLC0415  # likewise
 

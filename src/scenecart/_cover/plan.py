@@ -67,11 +67,11 @@ class PlanOptions:
                 argument="min_coverage",
                 hint="Write 98 % as 0.98.",
             )
-        check_number(self.max_cloud_cover, "max_cloud_cover", least=0, most=100, of="percent", kind=InvalidQuery)
+        cloud = check_number(self.max_cloud_cover, "max_cloud_cover", least=0, most=100, of="percent", kind=InvalidQuery)
         if self.max_cloud_cover is not None:
             warn_of_fraction(self.max_cloud_cover)
-        check_count(self.budget, "budget", of="credits", kind=InvalidQuery)
-        check_count(self.max_captures, "max_captures", kind=InvalidQuery)
+        budget = check_count(self.budget, "budget", of="credits", kind=InvalidQuery)
+        most = check_count(self.max_captures, "max_captures", kind=InvalidQuery)
         if self.budget is not None and self.prices == "area":
             raise InvalidQuery(
                 "needs prices from the service, but prices is 'area'.", code="budget_without_prices", argument="budget"
@@ -82,6 +82,10 @@ class PlanOptions:
                 code="time_limit_not_positive",
                 argument="time_limit",
             )
+        plain = {"max_cloud_cover": cloud, "budget": budget, "max_captures": most}
+        plain |= {"min_coverage": float(self.min_coverage), "time_limit": float(self.time_limit)}
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, eq=False)

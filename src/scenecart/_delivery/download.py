@@ -226,7 +226,7 @@ class DeliveryService:
     ) -> list[Path]:
         """Download the files of a delivered order; see ``Order.download``."""
         folder, keys = as_path(directory, "directory"), _asset_keys(assets)
-        check_count(workers, "workers", optional=False)
+        workers = check_count(workers, "workers", optional=False)
         options = Options(folder, keys, verify_mode(verify), workers)
         items = items_with(self._items(order), keys)
         self._downloads.setdefault(order.id, set()).add(folder)

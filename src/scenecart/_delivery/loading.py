@@ -9,7 +9,7 @@ from scenecart._delivery.bands import band_names, default_bands, find_bands, kno
 from scenecart._imagery.raster import open_raster
 from scenecart._imagery.stack import Layer, load_stack, require_odc
 from scenecart._util.text import clean_text, pluralize
-from scenecart._util.validate import shown_value
+from scenecart._util.validate import is_number, shown_value
 from scenecart.exceptions import InvalidRequest, warn
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def open_asset(
     source: Source, asset: Mapping[str, Any], *, masked: bool = False, scaled: bool = False, resolution: float | None = None
 ) -> xr.DataArray:
     """Open one asset as an array; see ``Order.open``."""
-    if resolution is not None and (isinstance(resolution, bool) or not isinstance(resolution, int | float) or resolution <= 0):
+    if resolution is not None and (not is_number(resolution) or resolution <= 0):
         raise InvalidRequest(
             f"must be a number above 0, in units of the file's CRS, got {shown_value(resolution)}.",
             code="resolution_invalid",

@@ -132,7 +132,7 @@ def approve(  # one keyword for each approved condition
     >>> order.captures == captures["id"].tolist()
     True
     """
-    check_count(up_to, "up_to", least=0, optional=False, of="credits")
+    up_to = check_count(up_to, "up_to", least=0, optional=False, of="credits")
     for value, argument in ((license_type, "license_type"), (project or "any", "project")):
         check_text(value, argument)
     cart = _cart_of(what)

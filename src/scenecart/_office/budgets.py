@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -75,13 +75,13 @@ class Budgets:
 
     def set(self, budget: Budget) -> None:
         """Set a budget; one of the same project is replaced."""
-        check_count(budget.credits, "credits", least=0, optional=False, of="credits")
+        credits = check_count(budget.credits, "credits", least=0, optional=False, of="credits")  # noqa: A001  # the unit of money here
         check_choice(budget.per, "per", PERIODS)
         if budget.project is not None:
             check_text(budget.project, "project")
         if budget.until is not None and (not isinstance(budget.until, dt.date) or budget.until < self._today()):
             raise InvalidRequest(f"must be today or later, got {shown_value(budget.until)}.", argument="until", code="budget_past")
-        self._own[budget.project] = budget
+        self._own[budget.project] = replace(budget, credits=credits)
 
     def table(self) -> pd.DataFrame:
         """Return every budget with what is spent, reserved and left."""

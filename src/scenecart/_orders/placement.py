@@ -142,7 +142,7 @@ class PlacementService:
             raise errors.incomplete(estimate)
         check_again(again)
         check_choice(owned, "owned", OWNED_CHOICES, after=NOTHING_ORDERED)
-        check_count(max_credits, "max_credits", least=0, of="credits", after=NOTHING_ORDERED)
+        max_credits = check_count(max_credits, "max_credits", least=0, of="credits", after=NOTHING_ORDERED)
         check_service(estimate, self._session.base_url)
         purchase = self._purchase(estimate, check_project(project), license_type)
         order = self._buy(PlacementRequest(estimate, purchase, again, owned, max_credits, guard=guard))

@@ -144,9 +144,9 @@ class Poll:
     """
 
     def __init__(self, timing: Timing, timeout: float | None, interval: float | None) -> None:
-        check_seconds(timeout, "timeout")
+        timeout = check_seconds(timeout, "timeout")
         # a pause that is too short, or negative, is made longer
-        check_number(interval, "poll", of="seconds")
+        interval = check_number(interval, "poll", of="seconds")
         self.outage = Outage(timing.clock, timing.notify)
         self._timing = timing
         self._interval = interval

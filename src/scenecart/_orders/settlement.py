@@ -153,7 +153,7 @@ class SettlementService:
 
     def _unfinished(self, number: int, *, nothing: bool) -> Placement:
         """Return the placement of a number if its outcome is unknown, or if its payment was refused and it is to be put away."""
-        check_count(number, "number", optional=False)
+        number = check_count(number, "number", optional=False)
         for placement in self._journal.placements(self._session.base_url):
             if placement.number == number:
                 break

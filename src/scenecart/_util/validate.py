@@ -1,8 +1,12 @@
-"""Checks of arguments: one check and one message for each kind of value."""
+"""Checks of arguments: one check and one message for each kind of value.
+
+The checks of numbers return plain int and float, because JSON, SQLite and SQL know no numbers of numpy.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest
@@ -52,7 +56,7 @@ def number_hint(value: Any) -> str | None:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is an int or a float; bool and NaN are not numbers here.
+    """Return whether a value is an integer or a float, of Python or numpy; bool and NaN are not numbers here.
 
     Examples
     --------
@@ -60,7 +64,11 @@ def is_number(value: Any) -> bool:
     >>> is_number(2.5), is_number(True), is_number("2"), is_number(float("nan"))
     (True, False, False, False)
     """
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124  # NaN alone differs
+    return not isinstance(value, bool) and isinstance(value, Real) and value == value  # noqa: PLR0124  # NaN alone differs
+
+
+def _plain(value: Any) -> int | float:
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def check_bool(
@@ -90,6 +98,29 @@ def check_bool(
         )
 
 
+@overload
+def check_count(
+    value: Any,
+    argument: str,
+    *,
+    least: int = 1,
+    most: int | None = None,
+    of: str = "",
+    after: str = "",
+    optional: Literal[False],
+    kind: type[ScenecartError] = InvalidRequest,
+) -> int: ...
+@overload
+def check_count(
+    value: Any,
+    argument: str,
+    *,
+    least: int = 1,
+    most: int | None = None,
+    of: str = "",
+    after: str = "",
+    kind: type[ScenecartError] = InvalidRequest,
+) -> int | None: ...
 def check_count(
     value: Any,
     argument: str,
@@ -100,8 +131,8 @@ def check_count(
     after: str = "",
     optional: bool = True,
     kind: type[ScenecartError] = InvalidRequest,
-) -> None:
-    """Refuse anything but a whole number from ``least`` to ``most``.
+) -> int | None:
+    """Return a whole number from ``least`` to ``most`` as an int, and refuse anything else.
 
     Parameters
     ----------
@@ -131,14 +162,15 @@ def check_count(
     scenecart.InvalidRequest: limit must be a whole number of at least 1, got 0.
     """
     if value is None and optional:
-        return
-    if isinstance(value, int) and not isinstance(value, bool) and value >= least and (most is None or value <= most):
-        return
+        return None
+    is_in_range = is_number(value) and value >= least and (most is None or value <= most)
+    if is_in_range and isinstance(value, Integral):
+        return int(value)
     raise kind(
         f"must be {_wanted('a whole number', of, least, most)}, got {shown_value(value)}.{_following(after)}",
         code="not_a_count",
         argument=argument,
-        hint=number_hint(value),
+        hint=f"Pass int({float(value)})." if is_in_range and value % 1 == 0 else number_hint(value),
     )
 
 
@@ -152,8 +184,10 @@ def check_number(
     after: str = "",
     optional: bool = True,
     kind: type[ScenecartError] = InvalidRequest,
-) -> None:
-    """Refuse anything but a number from ``least`` to ``most``, with or without decimals; parameters as :func:`check_count`.
+) -> float | None:
+    """Return a number from ``least`` to ``most`` as an int or a float, and refuse anything else.
+
+    Parameters as :func:`check_count`; the number may have decimals.
 
     Raises
     ------
@@ -168,9 +202,9 @@ def check_number(
     scenecart.InvalidRequest: max_cloud_cover must be a number from 0 to 100, got 120.
     """
     if value is None and optional:
-        return
+        return None
     if is_number(value) and (least is None or value >= least) and (most is None or value <= most):
-        return
+        return _plain(value)
     raise kind(
         f"must be {_wanted('a number', of, least, most)}, got {shown_value(value)}.{_following(after)}",
         code="not_a_number",
@@ -179,16 +213,18 @@ def check_number(
     )
 
 
-def check_seconds(value: Any, argument: str, *, optional: bool = True, kind: type[ScenecartError] = InvalidRequest) -> None:
-    """Refuse anything but a number of seconds of at least 0; with ``optional``, None is allowed as well.
+def check_seconds(value: Any, argument: str, *, optional: bool = True, kind: type[ScenecartError] = InvalidRequest) -> float | None:
+    """Return a number of seconds of at least 0, and refuse anything else; with ``optional``, None is allowed as well.
 
     Raises
     ------
     InvalidRequest
         Or ``kind``, with the code ``"not_seconds"``.
     """
-    if (value is None and optional) or (is_number(value) and value >= 0):
-        return
+    if value is None and optional:
+        return None
+    if is_number(value) and value >= 0:
+        return _plain(value)
     raise kind(
         f"must be a number of seconds (at least 0), got {shown_value(value)}.",
         code="not_seconds",
