@@ -35,11 +35,9 @@ def is_confirmed(client: Client, estimate: Estimate, project: str, arguments: ar
     )
     if arguments.owned == "buy" and not arguments.again:
         _owned.look_up(estimate, client)
-    _table.print_pairs(_facts(client, estimate, project))
-    print(
-        f"Buy {pluralize(len(estimate.cart), 'capture')} for exactly {estimate.total_credits:,} credits "
-        f"(A${estimate.total_aud:,.2f}), {clean_text(arguments.license, 40)} licence, delivered to {clean_text(project, 80)}?"
-    )
+    _table.print_pairs(_facts(client, estimate, project, arguments.license))
+    count, price = pluralize(len(estimate.cart), "capture"), f"{estimate.total_credits:,} credits (A${estimate.total_aud:,.2f})"
+    print(f"Buy {count} for exactly {price}?")
     return _io.is_confirmed("buy", "--yes --max-credits N")
 
 
@@ -69,11 +67,13 @@ def _is_existing(client: Client, estimate: Estimate, project: str, arguments: ar
     return existing is not None and not arguments.again
 
 
-def _facts(client: Client, estimate: Estimate, project: str) -> Iterator[tuple[str, str]]:
+def _facts(client: Client, estimate: Estimate, project: str, license_type: str) -> Iterator[tuple[str, str]]:
     """Yield names and values: what is bought, who pays, with what, licences that are not accepted, and what is left of budgets."""
     from scenecart._cart.checks import keys_of  # noqa: PLC0415  # keeps --help fast
 
     yield "Captures", _captures(estimate)
+    yield "Project", clean_text(project, 80)
+    yield "Licence", f"{clean_text(license_type, 40)} licence"
     balance = estimate.balance_credits
     yield "Paid by", f"{_payer(client)}, {'by card or invoice, as it is billed' if balance is None else 'with its credits'}"
     if balance is not None and balance < estimate.total_credits:
@@ -82,7 +82,7 @@ def _facts(client: Client, estimate: Estimate, project: str) -> Iterator[tuple[s
     hosts = {host for host, _, _ in keys_of(estimate.cart.captures) if host is not None}
     for licence in () if estimate.licences_of is None else estimate.licences_of(hosts):
         if licence.accepted is False:
-            yield "Licence", f"{licence.title} ({licence.host}): {licence.acceptance}, so the service may refuse the order"
+            yield "Warning", f"{licence.title} ({licence.host}) is {licence.acceptance}, so the service may refuse the order"
     yield from _budgets(client, estimate, project)
 
 
