@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from _expect import raises, warns
-from _sqlite_files import damage_schema
+from _sqlite_files import FOREIGN, contents, damage_schema, write_foreign
 from scenecart import InvalidRequest
 from scenecart.sandbox import Sandbox
 
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 
     import scenecart
     from scenecart import Estimate
+
+# of the file before it had an application id
+TABLES = """CREATE TABLE label (
+  base_url TEXT NOT NULL, order_id TEXT NOT NULL, name TEXT NOT NULL, tags TEXT NOT NULL, reference TEXT NOT NULL,
+  person TEXT NOT NULL, PRIMARY KEY (base_url, order_id)
+) STRICT;"""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +45,7 @@ def client(box: Sandbox, tmp_path: Path) -> Iterator[scenecart.Client]:
 
 def estimate_of(client: scenecart.Client, row: int) -> Estimate:
     """Return the estimate of one capture."""
-    captures = client.search("openterra", collections="openterra-10m", limit=9)
+    captures = client.search("openterra", collections="openterra-10m", limit=16)
     return client.cart(captures.iloc[[row]]).estimate()
 
 
@@ -113,6 +121,34 @@ def test_labels_file_whose_schema_is_no_text_is_a_warning(client: scenecart.Clie
     damage_schema(tmp_path / "home" / "labels.sqlite")
     with warns("labels_not_saved"):
         assert estimate_of(client, 8).place(reference="PO 10").id
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_labels_file_of_another_program_is_left_alone(client: scenecart.Client, tmp_path: Path, kind: str):
+    """A file that scenecart did not write is never changed: the order is placed, and a warning says why its labels are not kept."""
+    write_foreign(tmp_path / "home" / "labels.sqlite", kind, TABLES)
+    before = contents(tmp_path / "home", "labels")
+    with warns("labels_not_saved") as unsaved:
+        order = estimate_of(client, 9 + FOREIGN.index(kind)).place(reference="PO 9")
+    with warns("labels_unreadable") as unread:
+        assert client.order(order.id).reference is None
+    assert all("it was not changed" in str(caught[0].message) for caught in (unsaved, unread))
+    assert contents(tmp_path / "home", "labels") == before
+
+
+def test_labels_file_without_an_application_id_is_taken_over(client: scenecart.Client, tmp_path: Path):
+    """A file of an earlier version, known by its table, is read as it is, and gets the application id when it is written."""
+    first = estimate_of(client, 14).place(reference="PO 1")
+    path = tmp_path / "home" / "labels.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA application_id = 0")
+    before = path.read_bytes()
+    assert client.order(first.id).reference == "PO 1"
+    assert path.read_bytes() == before
+    estimate_of(client, 15).place(reference="PO 2")
+    assert client.order(first.id).reference == "PO 1"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA application_id").fetchone() == (0x5343_4C42,)
 
 
 @pytest.mark.parametrize(

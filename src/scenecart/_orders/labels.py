@@ -12,8 +12,10 @@ import sqlite3
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from scenecart._util import forks
 from scenecart._util.locks import process_lock
 from scenecart._util.sqlite import ERRORS as SQLITE_ERRORS
+from scenecart._util.sqlite import ForeignFileError, check_own
 from scenecart._util.text import clean_text
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest, warn
@@ -24,10 +26,13 @@ if TYPE_CHECKING:
 
     from scenecart._api.schemas import OrderRecord
 
+_APPLICATION_ID = 0x5343_4C42
 _SCHEMA = """CREATE TABLE IF NOT EXISTS label (
   base_url TEXT NOT NULL, order_id TEXT NOT NULL, name TEXT NOT NULL, tags TEXT NOT NULL, reference TEXT NOT NULL,
   person TEXT NOT NULL, PRIMARY KEY (base_url, order_id)
 ) STRICT"""
+# of files before there was an application id
+_LAYOUTS = ({"label": ("base_url", "order_id", "name", "tags", "reference", "person")},)
 _LONGEST, _MOST_TAGS = 200, 50
 _BUSY_SECONDS = 10.0
 _NOTHING_ORDERED = "Nothing was ordered."
@@ -116,13 +121,16 @@ class LabelFile:
             with process_lock(self._path.with_suffix(".lock"), _BUSY_SECONDS), self._opened() as database:
                 database.execute("BEGIN IMMEDIATE")
                 database.execute(_SCHEMA)
+                database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 database.execute("INSERT OR REPLACE INTO label VALUES (?, ?, ?, ?, ?, ?)", values)
                 database.execute("COMMIT")
         except (OSError, *SQLITE_ERRORS) as error:
             warn(
                 f"The name, tags and reference of order {clean_text(order_id, 80)} were not saved on this machine ({error}).",
                 code="labels_not_saved",
-                hint=f"The order was placed. Free disk space, or fix the permissions of {self._path}.",
+                hint=f"The order was placed. Move {self._path} elsewhere."
+                if isinstance(error, ForeignFileError)
+                else f"The order was placed. Free disk space, or fix the permissions of {self._path}.",
             )
             return False
         return True
@@ -150,8 +158,10 @@ class LabelFile:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as database:
-            yield database
+        with forks.sqlite.lock:
+            check_own(self._path, _APPLICATION_ID, _LAYOUTS)
+            with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as database:
+                yield database
 
 
 def with_labels(record: OrderRecord, labels: Labels | None) -> OrderRecord:

@@ -19,6 +19,7 @@ from scenecart.exceptions import AuthenticationError, NotFound, ScenecartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from shapely.geometry.base import BaseGeometry
 
@@ -137,6 +138,7 @@ class ListingReader:
         self._now = now
         # the captures of an order never change
         self._fetched: dict[str, schemas.OrderRecord] = {}
+        self._refused: set[Path] = set()
 
     def read(self, captures: Iterable[str] | None = None, *, account: str = "", since: float | None = None) -> Listing:
         """Read the list of orders; if it cannot be read completely, the result states why.
@@ -152,7 +154,8 @@ class ListingReader:
         """
         began = self._now()
         obstacle = ""
-        index = OrderIndex(self._journal.path.with_name("orders.sqlite"), f"{account} at {self._orders.session.base_url}")
+        whose = f"{account} at {self._orders.session.base_url}"
+        index = OrderIndex(self._journal.path.with_name("orders.sqlite"), whose, self._refused)
         reader = ListReader(index, self._orders, began if since is None else since) if captures is not None else None
         records: list[schemas.OrderRecord] = []
         try:

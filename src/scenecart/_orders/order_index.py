@@ -11,6 +11,9 @@ from scenecart._api.schemas import parse_order
 from scenecart._util import forks
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.sqlite import ERRORS as SQLITE_ERRORS
+from scenecart._util.sqlite import ForeignFileError, check_own
+from scenecart._util.text import clean_text
+from scenecart.exceptions import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_APPLICATION_ID = 0x5343_4F49
 _VERSION = 2
 _SCHEMA = """
 CREATE TABLE seen (
@@ -30,6 +34,10 @@ CREATE INDEX capture_name ON capture (whose, name);
 CREATE INDEX capture_id ON capture (whose, id);
 CREATE TABLE reading (whose TEXT PRIMARY KEY, complete_to REAL, begun_at REAL) STRICT;
 """
+_MARK = f"PRAGMA application_id = {_APPLICATION_ID};"
+_TABLES = {"seen": ("whose", "id", "created", "document"), "capture": ("whose", "id", "name")}
+# of versions 1 and 2 before there was an application id
+_LAYOUTS = ({**_TABLES, "reading": ("whose", "complete_to")}, {**_TABLES, "reading": ("whose", "complete_to", "begun_at")})
 
 
 class OrderIndex:
@@ -41,11 +49,14 @@ class OrderIndex:
         The SQLite file.
     whose
         The service and the account.
+    refused
+        The files of other programs that a warning was given for; they are not opened again.
     """
 
-    def __init__(self, path: Path, whose: str) -> None:
+    def __init__(self, path: Path, whose: str, refused: set[Path] | None = None) -> None:
         self._path = path
         self._whose = whose
+        self._refused: set[Path] = set() if refused is None else refused
 
     def complete_to(self) -> float | None:
         """Return the Unix time up to which every created order is known; None if no order is."""
@@ -147,14 +158,26 @@ class OrderIndex:
 
     def _run(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """Open the index for one operation, and return ``otherwise`` if it cannot be used."""
+        if self._path in self._refused:
+            return otherwise
         try:
             with forks.sqlite.lock, contextlib.closing(self._connect()) as database:
                 return work(database)
+        except ForeignFileError:
+            self._refused.add(self._path)
         except (*SQLITE_ERRORS, OSError):
             return otherwise
+        warn(
+            f"The index of orders, {clean_text(self._path, 200)}, was not written by scenecart, or is damaged; it was not changed."
+            " Every order is listed anew in this session.",
+            code="order_index_foreign",
+            hint="Move the file elsewhere.",
+        )
+        return otherwise
 
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_own(self._path, _APPLICATION_ID, _LAYOUTS)
         try:
             return self._open()
         except sqlite3.OperationalError:
@@ -177,9 +200,13 @@ class OrderIndex:
 def _prepare(database: sqlite3.Connection) -> None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version == 0:
-        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_MARK} PRAGMA user_version = {_VERSION}; COMMIT;")
     elif version != _VERSION:
         raise sqlite3.DatabaseError("of another version")
+    elif database.execute("PRAGMA application_id").fetchone() == (0,):
+        # one that cannot be written can still be read
+        with contextlib.suppress(sqlite3.OperationalError):
+            database.execute(_MARK)
 
 
 def _record(document: Any) -> OrderRecord | None:
