@@ -117,6 +117,7 @@ class Client(PurchaseMethods, TeamMethods):
         sleep: Callable[[float], None] = time.sleep,
         say: Callable[[str], object] = print,
     ) -> None:
+        self._home = data_folder(home)
         self._session = Session(
             credentials,
             transport=transport,
@@ -131,7 +132,6 @@ class Client(PurchaseMethods, TeamMethods):
         self.project = project if project is not None else credentials.project
         self._hosts = HostRegistry(self._session, clock)
         self._licences = LicenceRegistry(self._session, clock)
-        self._home = data_folder(home)
         self._wall = wall
         self._say = say
         self._journal = Journal(self._home / "placements.sqlite", now=wall)

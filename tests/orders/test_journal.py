@@ -350,5 +350,7 @@ def test_journal_not_opened_still_allows_reading(service: ScriptedService, conne
     estimate = client.cart(captures()).estimate()
     with raises(scenecart.JournalError, "journal_not_opened") as caught:
         estimate.place()
-    assert "Errno" not in str(caught.value)
+    assert f"{str(home)!r} is a file, not a folder" in str(caught.value)
+    assert "may write" not in str(caught.value.hint)
+    assert home.read_text() == "no directory"
     assert service.requests(PLACE) == []

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import scenecart
 from _expect import raises
-from scenecart._util.folders import data_folder, state_folder
+from scenecart._util.folders import data_folder, folder_problem, state_folder
 
 
 @pytest.fixture
@@ -49,3 +50,20 @@ def test_unknown_home_does_not_matter_with_the_variables(monkeypatch: pytest.Mon
     monkeypatch.setenv("SCENECART_HOME", str(tmp_path))
     with scenecart.connect(base_url="http://127.0.0.1:9", token="t"):
         assert data_folder() == tmp_path
+
+
+@pytest.mark.parametrize("home", [3, 0, b"folder", ["folder"], "a\0b"])
+def test_home_that_is_no_path_is_refused(home: Any):
+    """A home that is no path is an error of the argument, before anything is opened."""
+    with raises(scenecart.InvalidRequest, "path_invalid") as caught:
+        scenecart.connect(base_url="http://127.0.0.1:9", token="t", home=home)
+    assert str(caught.value).startswith("home must be a path")
+
+
+def test_folder_problem_names_the_file_in_its_place(tmp_path: Path):
+    """A file in place of a folder, or of one above it, is named; a folder that is there or can be created has no problem."""
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    for folder in (file, file / "sub" / "folder"):
+        assert folder_problem(folder) == f"{str(file)!r} is a file, not a folder"
+    assert folder_problem(tmp_path) == folder_problem(tmp_path / "sub" / "folder") == ""

@@ -204,6 +204,7 @@ def test_file_in_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path):
     """A folder that cannot be made is an error that names the file; listing needs no folder."""
     (tmp_path / "home").write_text("a file")
     file = WatchFile(tmp_path / "home" / "watches.sqlite")
-    with raises(WatchError, "watches_not_opened"):
+    with raises(WatchError, "watches_not_opened") as caught:
         file.add(search())
+    assert "is a file, not a folder" in str(caught.value)
     assert file.list(ADDRESS) == []

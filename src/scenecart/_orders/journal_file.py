@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from scenecart._orders.journal_mark import JournalMark
 from scenecart._util import forks
 from scenecart._util.files import is_full
+from scenecart._util.folders import CHOOSE_FOLDER, folder_problem
 from scenecart._util.sqlite import ERRORS as SQLITE_ERRORS
 from scenecart.exceptions import JournalError
 
@@ -183,12 +184,15 @@ class JournalFile:
             # SQLite itself waits for a moment only, because Ctrl+C does not end its waiting
             database = sqlite3.connect(self.path, timeout=_PAUSE_SECONDS, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
-            reason = (isinstance(error, OSError) and error.strerror) or error
+            problem = folder_problem(self.path.parent)
+            reason = problem or (isinstance(error, OSError) and error.strerror) or error
             raise JournalError(
                 f"The placement journal cannot be opened ({reason}). {_NO_PLACING}",
                 code="journal_not_opened",
                 hint=f"The disk is full: free space for {self.path}. Or set SCENECART_HOME to a folder on another disk."
                 if _is_full(error)
+                else CHOOSE_FOLDER
+                if problem
                 else f"Check that you may write to {self.path}. Or set SCENECART_HOME to another folder.",
             ) from error
         try:

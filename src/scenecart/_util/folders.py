@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
-from scenecart.exceptions import ConfigurationError
+from scenecart._util.text import clean_text
+from scenecart._util.validate import shown_value
+from scenecart.exceptions import ConfigurationError, InvalidRequest
+
+CHOOSE_FOLDER = "Pass a folder as home, or set SCENECART_HOME to one."
+"""Hint for a file in place of the folder of the journal."""
 
 
 def data_folder(given: str | os.PathLike[str] | None = None) -> Path:
@@ -15,15 +22,26 @@ def data_folder(given: str | os.PathLike[str] | None = None) -> Path:
 
     Raises
     ------
+    InvalidRequest
+        If the given one is not a path.
     ConfigurationError
         If the home directory is needed and unknown.
     """
-    chosen = given or os.environ.get("SCENECART_HOME")
+    is_given = given is not None and given != ""
+    chosen: Any = given if is_given else os.environ.get("SCENECART_HOME")
     try:
         # older versions of platformdirs keep a "~" that they cannot resolve
-        return Path(chosen or platformdirs.user_data_dir("scenecart", appauthor=False)).expanduser()
+        folder = Path(chosen if is_given or chosen else platformdirs.user_data_dir("scenecart", appauthor=False)).expanduser()
+        usable = "\0" not in str(folder)
     except RuntimeError:
         raise home_unknown("SCENECART_HOME") from None
+    except TypeError:
+        usable = False
+    if not usable:
+        raise InvalidRequest(
+            f"must be a path, got {shown_value(given)}.", argument="home", code="path_invalid", hint="Pass the name of a folder."
+        )
+    return folder
 
 
 def state_folder() -> Path:
@@ -39,6 +57,15 @@ def state_folder() -> Path:
         return Path(chosen or platformdirs.user_state_dir("scenecart", appauthor=False)).expanduser()
     except RuntimeError:
         raise home_unknown("SCENECART_STATE") from None
+
+
+def folder_problem(folder: Path) -> str:
+    """Return why a folder cannot be created, if a file is in its place; else an empty text."""
+    with contextlib.suppress(OSError):
+        for part in (folder, *folder.parents):
+            if part.exists():
+                return "" if part.is_dir() else f"{clean_text(part, 200)!r} is a file, not a folder"
+    return ""
 
 
 def home_unknown(variable: str) -> ConfigurationError:

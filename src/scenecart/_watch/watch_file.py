@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scenecart._util import forks
 from scenecart._util.files import FREE_SPACE, is_full
+from scenecart._util.folders import CHOOSE_FOLDER, folder_problem
 from scenecart._util.locks import process_lock
 from scenecart._util.sqlite import ERRORS as SQLITE_ERRORS
 from scenecart.exceptions import WatchError
@@ -179,11 +180,14 @@ class WatchFile:
         except TimeoutError as error:
             raise _busy() from error
         except OSError as error:
+            problem = folder_problem(self.path.parent)
             raise WatchError(
-                f"The file of watches cannot be opened ({error.strerror or error}).",
+                f"The file of watches cannot be opened ({problem or error.strerror or error}).",
                 code="watches_not_opened",
                 hint=FREE_SPACE
                 if is_full(error)
+                else CHOOSE_FOLDER
+                if problem
                 else f"Check that you may write to {self.path}. Or set SCENECART_HOME to another folder.",
             ) from error
         except SQLITE_ERRORS as error:
