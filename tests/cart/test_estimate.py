@@ -84,6 +84,17 @@ def test_html_is_escaped(service: ScriptedService, connect: Any):
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
 
 
+def test_estimate_without_an_area_says_whole_footprints(connect: Any):
+    """The text and the HTML of a price say if whole footprints would be bought, as when an area was forgotten."""
+    client = connect()
+    whole = client.cart(captures()).estimate()
+    clipped = client.cart(captures(), aoi=captures().geometry.iloc[0]).estimate()
+    for text in (repr(whole), str(whole), whole._repr_html_()):
+        assert text.count("whole footprints") == 1
+    for text in (repr(clipped), clipped._repr_html_()):
+        assert "footprints" not in text
+
+
 def test_html_names_captures_without_a_price(service: ScriptedService, connect: Any):
     """In a notebook the estimate shows its total, and beside it the captures without a price with their reason."""
     service.put(ESTIMATE, answer(priced((["a"], 4_200), errors=[{"id": "b", "detail": "retired product"}])))

@@ -287,13 +287,17 @@ class Estimate(Reportable):
 
     def __repr__(self) -> str:
         refused = f", {len(self.refused)} not priced" if self.refused else ""
-        return f"Estimate({self.total_credits:,} credits, A${self.total_aud:,.2f}, {pluralize(len(self.cart), 'capture')}{refused})"
+        # a forgotten area is the most expensive mistake
+        extent = ", whole footprints" if self.cart.area is None else ""
+        count = pluralize(len(self.cart), "capture")
+        return f"Estimate({self.total_credits:,} credits, A${self.total_aud:,.2f}, {count}{extent}{refused})"
 
     def _repr_html_(self) -> str:
         lines = price_lines_of(self)[:_ROWS_IN_HTML]
         return html.render(
             "estimate.html",
             captures=len(self.cart),
+            is_whole=self.cart.area is None,
             priced_at=f"{self.priced_at:%Y-%m-%d %H:%M} UTC",
             total_credits=self.total_credits,
             total_aud=self.total_aud,
