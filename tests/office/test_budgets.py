@@ -6,9 +6,10 @@ import datetime as dt
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
-from _expect import raises
+from _expect import raises, warns
 from scenecart import ConfigurationError, InvalidRequest, OrderFailed, OverBudget, PermissionDenied
 from scenecart.sandbox import Sandbox
 
@@ -78,12 +79,23 @@ def test_budget_counts_what_is_charged_or_reserved(buyer: scenecart.Client, box:
     buyer.budget("another project", credits=0)
     box.fail_next_order("no image")
     before = spent(buyer)
-    order = estimate.place()
+    with warns("budget_not_applied"):
+        order = estimate.place()
     with pytest.raises(OrderFailed):
         order.wait(timeout=60, progress=False)
     table = buyer.budget(credits=before).set_index("credits")
     assert table.loc[before, "left"] == 0
     assert table.loc[0, "spent"] == 0
+
+
+def test_budget_credits_none_removes_it(buyer: scenecart.Client):
+    """Without credits, the budget of a project or of the organization ends; one that was not set is refused in words."""
+    buyer.budget("p", credits=5)
+    buyer.budget(credits=np.int64(7))
+    assert buyer.budget("p", credits=None)["credits"].tolist() == [7]
+    assert buyer.budget(credits=None).empty
+    with raises(InvalidRequest, "budget_not_set"):
+        buyer.budget("p", credits=None)
 
 
 def test_budget_order_cancelled_elsewhere_gives_its_credits_back(tmp_path: Path):

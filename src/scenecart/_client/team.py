@@ -48,7 +48,7 @@ class TeamMethods:
         self,
         project: str | None = None,
         *,
-        credits: int,  # noqa: A002  # the unit of money here
+        credits: int | None,  # noqa: A002  # the unit of money here
         per: str = "month",
         until: dt.date | None = None,
     ) -> pd.DataFrame:
@@ -56,14 +56,15 @@ class TeamMethods:
 
         The service's orders are counted, whoever placed them, before each order. A budget is a guard against accidents: it binds
         this client, or with ``connect(budgets="budgets.toml")`` those who use the file, and nobody else. Two people who place
-        within the same second are both let through. ``place(max_credits=)`` limits one order.
+        within the same second are both let through. ``place(max_credits=)`` limits one order. An order for a project without a
+        budget is a warning, ``budget_not_applied``, if only other projects have budgets.
 
         Parameters
         ----------
         project
-            The project that it is for; None for the whole organization. A budget of the same project is replaced.
+            The id of the project that it is for; None for the whole organization. A budget of the same project is replaced.
         credits
-            How many credits.
+            How many credits; None removes the budget that this client set.
         per
             ``"day"``, ``"month"``, ``"quarter"``, ``"year"`` (of the calendar, UTC) or ``"all"``.
         until
@@ -77,7 +78,7 @@ class TeamMethods:
         Raises
         ------
         InvalidRequest
-            If an argument is invalid, or ``until`` is past.
+            If an argument is invalid, ``until`` is past, or there is no budget to remove.
         ScenecartError
             If the orders cannot be read.
 
@@ -90,7 +91,10 @@ class TeamMethods:
         from scenecart._office.budgets import Budget  # noqa: PLC0415  # a search needs no budgets
 
         budgets = self._ordering().budgets
-        budgets.set(Budget(credits, per, project, until))
+        if credits is None:
+            budgets.remove(project)
+        else:
+            budgets.set(Budget(credits, per, project, until))
         return budgets.table()
 
     def budgets(self) -> pd.DataFrame:

@@ -73,6 +73,22 @@ class Budgets:
         self._now = now
         self._own: dict[str | None, Budget] = {}
 
+    def remove(self, project: str | None) -> None:
+        """Remove the budget of a project, or of the organization, that was set.
+
+        Raises
+        ------
+        InvalidRequest
+            If none was set.
+        """
+        if self._own.pop(project, None) is None:
+            whole = "the organization" if project is None else f"project {shown_value(project)}"
+            raise InvalidRequest(
+                f"No budget of {whole} was set by this client.",
+                code="budget_not_set",
+                hint="Budgets of a file are removed in the file.",
+            )
+
     def set(self, budget: Budget) -> None:
         """Set a budget; one of the same project is replaced."""
         credits = check_count(budget.credits, "credits", least=0, optional=False, of="credits")  # noqa: A001  # the unit of money here
@@ -128,6 +144,11 @@ class Budgets:
             if price > left:
                 return _over(budget, totals, price, left)
         return None
+
+    def others_than(self, project: str | None) -> list[str]:
+        """Return the projects that have budgets, if there are budgets, but none applies to a project."""
+        projects = {budget.project: None for budget in self._every()}
+        return [] if projects.keys() & {None, project} else [one for one in projects if one is not None]
 
     def _totals(self, budget: Budget, fingerprint: str | None = None) -> Totals:
         return self._order_totals.totals(budget.project, lambda moment: start_of(budget.per, moment), fingerprint)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._office.signing import checked_public_keys, require
-from scenecart.exceptions import NotApproved, ScenecartError
+from scenecart._util.text import clean_text
+from scenecart.exceptions import NotApproved, ScenecartError, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,9 +15,13 @@ if TYPE_CHECKING:
     from scenecart._orders.order import Order
     from scenecart._orders.placement_request import PlacementRequest
 
+_MOST_NAMED = 3
+
 
 class PurchaseGuard:
     """Refuses orders that are not approved or exceed a budget; a purchase that is ordered already is returned in any case.
+
+    An order that no budget limits, although there are budgets of other projects, is a warning.
 
     Parameters
     ----------
@@ -42,11 +47,16 @@ class PurchaseGuard:
 
     def of(self, approval: Any) -> Callable[[PlacementRequest], None]:
         """Return the check of one order, with its approval file or None."""
+        # a retry checks again, but is the same order
+        is_noticed = False
 
         def check(request: PlacementRequest) -> None:
+            nonlocal is_noticed
             refusal = self._refusal(request, approval)
             if refusal is not None and not self._is_ordered(request):
                 raise refusal
+            if refusal is None and not is_noticed:
+                is_noticed = self._notice_other_budgets(request)
 
         return check
 
@@ -59,6 +69,21 @@ class PurchaseGuard:
             except NotApproved as error:
                 return error
         return self._budgets.refusal(request)
+
+    def _notice_other_budgets(self, request: PlacementRequest) -> bool:
+        """Warn if there are budgets, but none limits this order, as with a project's name in place of its id."""
+        project = request.purchase.project
+        others = self._budgets.others_than(project) if request.estimate.total_credits else []
+        if not others or self._is_ordered(request):
+            return False
+        more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
+        warn(
+            f"No budget limits this order: it is for project {clean_text(project, 80)}, and the budgets are for "
+            f"{', '.join(clean_text(one, 80) for one in others[:_MOST_NAMED])}{more}.",
+            code="budget_not_applied",
+            hint="Set a budget for the id of this project, or one without a project for the whole organization.",
+        )
+        return True
 
     def _is_ordered(self, request: PlacementRequest) -> bool:
         """Return whether nothing would be bought, because the order exists."""
