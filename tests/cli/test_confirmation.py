@@ -39,6 +39,16 @@ def test_place_states_who_pays_and_what_may_refuse_it_before_the_question(box: S
     assert "of 1;" not in facts
 
 
+def test_place_no_budget_of_the_project_is_one_warning(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """Budgets of other projects only are one warning, and the price says once that it is for whole footprints."""
+    budgets = tmp_path / "budgets.toml"
+    budgets.write_text('[[budget]]\ncredits = 1\nproject = "Harbour"\n', encoding="utf-8")
+    placed = run("place", "one.parquet", box=box, cwd=tmp_path, answer="yes\n", SCENECART_BUDGETS=str(budgets), **home)
+    assert placed.returncode == 0, placed.stderr
+    assert placed.stderr.count("No budget limits this order") == 1
+    assert placed.stdout.count("whole footprints") == 1
+
+
 def test_place_over_budget_asks_no_question(box: Sandbox, tmp_path: Path, home: dict[str, str], price: int):
     """A price above what is left of a budget is refused before the question, and nothing is ordered."""
     budgets = tmp_path / "budgets.toml"
