@@ -111,7 +111,7 @@ def test_check_number_of_numpy_becomes_a_plain_one():
 
 
 @pytest.mark.parametrize(
-    ("value", "hint"), [(1e5, "Pass int(100000.0)."), (np.float64(5), "Pass int(5.0)."), (5.5, None), (-1.0, None)]
+    ("value", "hint"), [(1e5, "Pass the integer 100000."), (np.float64(5), "Pass the integer 5."), (5.5, None), (-1.0, None)]
 )
 def test_check_count_float_is_refused_with_a_hint(value: float, hint: str | None):
     """A float stays refused where a whole number is wanted; one without decimals has the hint to convert it."""

@@ -170,7 +170,7 @@ def check_count(
         f"must be {_wanted('a whole number', of, least, most)}, got {shown_value(value)}.{_following(after)}",
         code="not_a_count",
         argument=argument,
-        hint=f"Pass int({float(value)})." if is_in_range and value % 1 == 0 else number_hint(value),
+        hint=f"Pass the integer {int(value)}." if is_in_range and value % 1 == 0 else number_hint(value),
     )
 
 
