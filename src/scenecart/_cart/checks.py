@@ -12,7 +12,7 @@ import shapely
 
 from scenecart._captures.frame import CRS
 from scenecart._geo.geometry import clip_each, reasons_unusable
-from scenecart._util.text import clean_text
+from scenecart._util.text import clean_text, first_names
 from scenecart._util.validate import is_unicode
 from scenecart.exceptions import InvalidCart
 
@@ -180,5 +180,4 @@ def with_ids(error: InvalidCart, ids: Sequence[str]) -> InvalidCart:
 
 def joined_ids(ids: Sequence[str]) -> str:
     """Return ids as a message lists them: the first five, and the number of the others."""
-    listed = ", ".join(clean_text(name, 80) for name in ids[:_IDS_IN_MESSAGE])
-    return f"{listed} and {len(ids) - _IDS_IN_MESSAGE} more" if len(ids) > _IDS_IN_MESSAGE else listed
+    return first_names(ids, _IDS_IN_MESSAGE)

@@ -13,7 +13,7 @@ from shapely.geometry import shape
 from scenecart._api import operations, schemas
 from scenecart._captures.frame import CRS
 from scenecart._captures.times import acquisition_times
-from scenecart._cart.price_lines import PriceLine, price_lines
+from scenecart._cart.price_lines import PriceLine, ordered_groups, price_lines
 from scenecart._geo.geometry import union
 from scenecart._util import html
 from scenecart._util.keywords import checked_keywords
@@ -371,7 +371,7 @@ class PricingService:
             total_aud=prices.total_aud,
             priced_at=datetime.fromtimestamp(self._now(), UTC),
             # numbered as the captures are listed, whatever the order of the answer
-            price_groups=tuple(sorted(prices.groups, key=lambda group: min(places.get(name, len(places)) for name in group.ids))),
+            price_groups=tuple(ordered_groups(prices.groups, places)),
             refused=prices.errors,
             service=self._session.base_url,
             raw=dict(prices.raw),

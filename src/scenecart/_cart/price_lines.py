@@ -60,7 +60,6 @@ def price_lines(groups: Iterable[PriceGroup], acquired: Mapping[str, datetime | 
         Acquisition times by capture, in the order of the captures; those that are missing are unknown.
     """
     places = {name: place for place, name in enumerate(acquired)}
-    ordered = sorted(groups, key=lambda group: min((places.get(name, len(places)) for name in group.ids), default=0))
     return [
         PriceLine(
             number=number,
@@ -71,8 +70,13 @@ def price_lines(groups: Iterable[PriceGroup], acquired: Mapping[str, datetime | 
             credits=group.credits,
             aud=group.aud,
         )
-        for number, group in enumerate(ordered, 1)
+        for number, group in enumerate(ordered_groups(groups, places), 1)
     ]
+
+
+def ordered_groups(groups: Iterable[PriceGroup], places: Mapping[str, int]) -> list[PriceGroup]:
+    """Return price groups in the order of their first captures, by the places of the captures."""
+    return sorted(groups, key=lambda group: min((places.get(name, len(places)) for name in group.ids), default=0))
 
 
 def priced_km2(groups: Iterable[PriceGroup]) -> float | None:

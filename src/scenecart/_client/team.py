@@ -264,7 +264,7 @@ class TeamMethods:
     def _check_searchable(self, host: str, criteria: SearchCriteria) -> None:
         """Search one capture of a host or collection that the service does not list: it may exist all the same."""
         try:
-            search_catalog(self._session, build_query(host, replace(criteria, limit=1)), None)
+            search_catalog(self._session, build_query(host, replace(criteria, limit=1)))
         except NotFound as error:
             self._hosts.explain(error, host, criteria.collections)
             raise

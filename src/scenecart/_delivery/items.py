@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._api import operations
 from scenecart._api.paging import announced_count, next_token
-from scenecart._util.text import clean_text, pluralize
+from scenecart._util.text import first_names, pluralize
 from scenecart.exceptions import ServiceError, warn
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _warn_of_missing(order_id: str, items: list[dict[str, Any]], ignored: int, c
     if len(missing) <= unnamed:
         return
     arrived = len(captures) - len(missing) + unnamed
-    names = "" if unnamed else f" Not yet: {_listed(missing)}."
+    names = "" if unnamed else f" Not yet: {first_names(missing, _MOST_NAMES)}."
     warn(
         f"{arrived:,} of {pluralize(len(captures), 'capture')} of order {order_id} have arrived.{names}",
         code="items_fewer_than_captures",
@@ -197,12 +197,6 @@ def _warn_of_missing(order_id: str, items: list[dict[str, Any]], ignored: int, c
         if is_open
         else "Download again in a few minutes: the service may still be adding items.",
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(clean_text(name, 80) for name in names[:_MOST_NAMES])
-    rest = len(names) - _MOST_NAMES
-    return f"{shown} and {rest:,} more" if rest > 0 else shown
 
 
 def _error(message: str, *, code: str) -> ServiceError:

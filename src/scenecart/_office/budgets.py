@@ -82,9 +82,9 @@ class Budgets:
             If none was set.
         """
         if self._own.pop(project, None) is None:
-            whole = "the organization" if project is None else f"project {shown_value(project)}"
+            scope = "the organization" if project is None else f"project {shown_value(project)}"
             raise InvalidRequest(
-                f"No budget of {whole} was set by this client.",
+                f"No budget of {scope} was set by this client.",
                 code="budget_not_set",
                 hint="Budgets of a file are removed in the file.",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._office.signing import checked_public_keys, require
-from scenecart._util.text import clean_text
+from scenecart._util.text import clean_text, first_names
 from scenecart.exceptions import NotApproved, ScenecartError, warn
 
 if TYPE_CHECKING:
@@ -76,10 +76,9 @@ class PurchaseGuard:
         others = self._budgets.others_than(project) if request.estimate.total_credits else []
         if not others or self._is_ordered(request):
             return False
-        more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
+        budgeted = first_names(others, _MOST_NAMED)
         warn(
-            f"No budget limits this order: it is for project {clean_text(project, 80)}, and the budgets are for "
-            f"{', '.join(clean_text(one, 80) for one in others[:_MOST_NAMED])}{more}.",
+            f"No budget limits this order: it is for project {clean_text(project, 80)}, and the budgets are for {budgeted}.",
             code="budget_not_applied",
             hint="Set a budget for the id of this project, or one without a project for the whole organization.",
         )

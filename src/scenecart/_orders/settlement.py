@@ -141,15 +141,16 @@ class SettlementService:
 
     def count_unanswered(self) -> tuple[int, int]:
         """Return how many placements were sent and have no answer: of this account, and of others."""
-        sent = self._journal.placements(self._session.base_url, UNANSWERED)
-        own = sum(self._placements.is_own(placement) for placement in sent)
-        return own, len(sent) - own
+        return self._count(UNANSWERED)
 
     def count_unfinished(self) -> tuple[int, int]:
         """Return how many placements are not finished: of this account, and of others."""
-        pending = self._journal.placements(self._session.base_url, UNFINISHED)
-        own = sum(self._placements.is_own(placement) for placement in pending)
-        return own, len(pending) - own
+        return self._count(UNFINISHED)
+
+    def _count(self, states: tuple[str, ...]) -> tuple[int, int]:
+        found = self._journal.placements(self._session.base_url, states)
+        own = sum(self._placements.is_own(placement) for placement in found)
+        return own, len(found) - own
 
     def _unfinished(self, number: int, *, nothing: bool) -> Placement:
         """Return the placement of a number if its outcome is unknown, or if its payment was refused and it is to be put away."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_MAX_TEXT = 500
+_MAX_TEXT, _LONGEST_NAME = 500, 80
 _SIGNED_URL = re.compile(
     r"((?:https?|s3)://[^\s?]*\?)\S*?(?:sig|signature|token|key|credential|password|secret|expires)\b\S*", re.IGNORECASE
 )
@@ -24,6 +24,19 @@ def pluralize(number: int, noun: str) -> str:
     ('1 capture', '2,000 captures')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def first_names(names: Sequence[str], most: int) -> str:
+    """Return the first names in one line, and how many more there are.
+
+    Examples
+    --------
+    >>> from scenecart._util.text import first_names
+    >>> first_names(["a", "b", "c"], 2), first_names(["a", "b"], 2)
+    ('a, b and 1 more', 'a, b')
+    """
+    shown = ", ".join(clean_text(name, _LONGEST_NAME) for name in names[:most])
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
 
 
 def duration(seconds: float) -> str:

@@ -1,10 +1,11 @@
-"""The question before a purchase, with what there is to know for it: existing orders, who pays, licences, budgets, the price."""
+"""The question before a purchase, and the facts above it: existing orders, payer, licences, budgets and price."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from scenecart._util.text import clean_text, pluralize
+from scenecart._api.operations import identity_of
+from scenecart._util.text import clean_text, first_names, pluralize
 from scenecart.cli import _io, _output, _owned, _table
 from scenecart.exceptions import AlreadyOwned, NotFound, PlacementUnknown, ScenecartError
 
@@ -71,7 +72,7 @@ def _facts(client: Client, estimate: Estimate, project: str, license_type: str) 
     """Yield names and values: what is bought, who pays, with what, licences that are not accepted, and what is left of budgets."""
     from scenecart._cart.checks import keys_of  # noqa: PLC0415  # keeps --help fast
 
-    yield "Captures", _captures(estimate)
+    yield "Captures", first_names(estimate.cart.ids, _MOST_NAMED)
     yield "Project", clean_text(project, 80)
     yield "Licence", f"{clean_text(license_type, 40)} licence"
     balance = estimate.balance_credits
@@ -86,13 +87,6 @@ def _facts(client: Client, estimate: Estimate, project: str, license_type: str) 
     yield from _budgets(client, estimate, project)
 
 
-def _captures(estimate: Estimate) -> str:
-    """Return the first captures by id, and how many more there are."""
-    names = estimate.cart.ids
-    rest = len(names) - _MOST_NAMED
-    return ", ".join(clean_text(name, 80) for name in names[:_MOST_NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
-
-
 def _payer(client: Client) -> str:
     """Return the organization that pays and the account that orders, as far as the service states them."""
     try:
@@ -100,15 +94,10 @@ def _payer(client: Client) -> str:
     except ScenecartError:
         # placing reads it again, and refuses if it is not known
         account = {}
-    organization = _text(account, "organization_name", "organization_id", "geopera_org_id")
-    user = _text(account, "preferred_username", "email", "sub")
-    payer = f"organization {organization}" if organization else "the organization"
+    identity = identity_of(account)
+    user = clean_text(account.get("preferred_username") or identity.subject, 80)
+    payer = f"organization {clean_text(identity.organization, 80)}" if identity.organization else "the organization"
     return f"{payer} (signed in as {user})" if user else payer
-
-
-def _text(fields: dict[str, Any], *names: str) -> str:
-    values = (fields.get(name) for name in names)
-    return next((clean_text(value, 80) for value in values if isinstance(value, str) and value.strip()), "")
 
 
 def _budgets(client: Client, estimate: Estimate, project: str) -> Iterator[tuple[str, str]]:
