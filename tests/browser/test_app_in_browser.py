@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+# the page is busy whenever the manager of widgets looks for a model again: it does so after 100 ms
+BUSY = """
+(() => {
+  const later = window.setTimeout;
+  window.setTimeout = (work, delay, ...rest) => later(work, delay === 100 ? 4000 : delay, ...rest);
+})()
+"""
+
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
@@ -49,6 +57,19 @@ def test_app_page_that_is_open_keeps_its_kernel_and_one_that_is_gone_ends_it(app
         # a browser that crashes, or a computer that is closed, sends nothing
         context.set_offline(True)
         page.close(run_before_unload=False)
+        app.wait_for_end(kernel)
+
+
+def test_app_page_that_is_busy_while_it_opens_shows_the_workbench(app: App, browser: Browser):
+    """A page that is busy for seconds while its widgets arrive shows the Workbench afterwards, not that it was not found."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.add_init_script(BUSY)
+        kernel = app.ready_kernel()
+        page.goto(app.url)
+        page.locator(".leaflet-container").or_(page.get_by_text("Error displaying widget")).first.wait_for(timeout=90_000)
+        assert page.get_by_text("Error displaying widget").count() == 0
+        page.close(run_before_unload=True)
         app.wait_for_end(kernel)
 
 

@@ -81,7 +81,7 @@ def _open(browser: Browser, app: App, width: int = 1600, scheme: str = "light") 
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(app.url)
-    page.locator(".sc-foot", has_text="all keys").or_(page.locator(".sc-foot")).first.wait_for()
+    page.locator(".sc-foot").first.wait_for()
     return page, errors
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import signal
 import tempfile
 import webbrowser
@@ -33,6 +34,8 @@ TOKEN_VARIABLE = "SCENECART_APP_TOKEN"  # noqa: S105  # the name of a variable
 _VARIABLES_OF_JUPYTER = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE")
 _LEAST_TOKEN = 16
 _EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8", "anywidget", "jupyter-leaflet")
+# ours, see page.js
+_OURS = {"name": "scenecart-page", "load": "page.js", "extension": "./extension"}
 _FILL_SECONDS = 4.0
 _TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "app"
 
@@ -91,7 +94,9 @@ class AppServer(Voila):  # type: ignore[misc]  # Voila has no type annotations
     def init_handlers(self) -> list[Any]:
         """Use our handlers of the page and its scripts."""
         ours = [(path, _HANDLERS.get(kind, kind), *rest) for path, kind, *rest in super().init_handlers()]
-        return [(f"{self.server_url}scripts.js", JoinedScripts), *ours]
+        folder = f"{self.server_url}voila/labextensions/{_OURS['name']}"
+        extension = (rf"{folder}/({re.escape(_OURS['load'])})", FileFindHandler, {"path": [str(_TEMPLATE)]})
+        return [(f"{self.server_url}scripts.js", JoinedScripts), extension, *ours]
 
     def init_settings(self) -> dict[str, Any]:
         """Add the scripts of the page."""
@@ -172,6 +177,7 @@ def serve(
     config.VoilaConfiguration.file_allowlist = []
     # others of the environment, such as an editor's, are not seen on this page
     config.VoilaConfiguration.extension_allowlist = list(_EXTENSIONS)
+    config.VoilaConfiguration.page_config_hook = _with_our_extension
     config.MappingKernelManager.cull_idle_timeout = max(1, round(idle_seconds))
     config.MappingKernelManager.cull_interval = max(1, min(30, round(idle_seconds)))
     _set_token(config)
@@ -179,6 +185,11 @@ def serve(
     server.opens_browser = opens_browser
     server.initialize([str(notebook)])
     server.start()
+
+
+def _with_our_extension(page_config: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Name our extension of the page with those that are installed."""
+    return {**page_config, "federated_extensions": [*page_config["federated_extensions"], _OURS]}
 
 
 def _set_token(config: Any) -> None:
