@@ -39,6 +39,16 @@ def test_place_states_who_pays_and_what_may_refuse_it_before_the_question(box: S
     assert "of 1;" not in facts
 
 
+def test_place_again_is_displayed_before_the_question(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """The question says that the cart is bought once more, and for which name; a mistyped name would buy another order."""
+    named = run("place", "one.parquet", "--again", "quarterly", box=box, cwd=tmp_path, answer="no\n", **home).stdout
+    assert "for the name 'quarterly'; an order that was bought for it is returned" in named.partition("Type yes")[0]
+    unnamed = run("place", "one.parquet", "--again", box=box, cwd=tmp_path, answer="no\n", **home).stdout
+    assert "beside the orders that exist" in unnamed.partition("Type yes")[0]
+    plain = run("place", "one.parquet", box=box, cwd=tmp_path, answer="no\n", **home).stdout
+    assert "Once more" not in plain
+
+
 def test_place_no_budget_of_the_project_is_one_warning(box: Sandbox, tmp_path: Path, home: dict[str, str]):
     """Budgets of other projects only are one warning, and the price says once that it is for whole footprints."""
     budgets = tmp_path / "budgets.toml"

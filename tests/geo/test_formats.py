@@ -350,6 +350,23 @@ def test_ewkt_srid_is_reprojected_from():
     assert as_area("SRID=3857;POLYGON((0 0,1000 0,1000 1000,0 1000,0 0))").km2 == pytest.approx(1.0, rel=0.02)
 
 
+@pytest.mark.parametrize("form", ["frame", "ewkt", "geojson"])
+def test_degrees_with_a_projected_crs_are_warned_about(form: str):
+    """Degrees that are labelled as metres of a UTM zone are an area of some metres far away: a warning says how they are read."""
+    degrees = shapely.box(151.2, -33.9, 151.3, -33.8)
+    document = {**shapely.geometry.mapping(degrees), "crs": {"type": "name", "properties": {"name": "EPSG:32756"}}}
+    forms = {"frame": gpd.GeoSeries([degrees], crs=32756), "ewkt": f"SRID=32756;{degrees.wkt}", "geojson": document}
+    with warns("area_perhaps_degrees") as caught:
+        read_area(forms[form])
+    assert "units of one metre (WGS 84 / UTM zone 56S)" in str(caught[0].message)
+
+
+def test_area_in_metres_is_read_without_a_warning():
+    """An area of a kilometre in metres cannot be degrees: nothing is said."""
+    metres = gpd.GeoSeries([shapely.box(334_000, 6_250_000, 335_000, 6_251_000)], crs=32756)
+    assert read_area(metres).km2 == pytest.approx(1.0, rel=0.01)
+
+
 def test_many_parts_are_merged():
     """A collection of ten thousand squares is one area in which overlaps count once."""
     tenths = np.arange(100) / 10

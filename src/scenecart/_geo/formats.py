@@ -36,6 +36,7 @@ from scenecart.exceptions import InvalidArea, ScenecartWarning
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    from pyproj import CRS
 
 _WKT = re.compile(
     r"^\s*(?:SRID=(?P<srid>\d+);)?\s*(?P<wkt>(?:POINT|LINESTRING|POLYGON|MULTI\w+|GEOMETRYCOLLECTION)\b.*)$",
@@ -115,7 +116,8 @@ def _read_text(text: str, argument: str) -> Source:
             geometry = shapely.from_wkt(match["wkt"])
         except ShapelyError as error:
             raise InvalidArea(f"is not valid WKT: {_reason(error)}.", argument=argument, code="area_wkt_invalid") from None
-        return Source(_from_crs([geometry], f"EPSG:{match['srid']}", argument) if match["srid"] else [geometry])
+        source = Source([geometry])
+        return _convert(source, read_crs(f"EPSG:{match['srid']}", argument), argument) if match["srid"] else source
     try:
         return _read_geojson(loads(text.encode("utf-8", "surrogatepass")), argument)
     except NotJson as error:
@@ -231,9 +233,8 @@ def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries, argument: str) -> Sourc
             hint="Set its CRS; data without a CRS is read as EPSG:4326.",
         )
     shapes = [one for one in series.dropna().to_list() if not one.is_empty]
-    if series.crs is not None and series.crs != DEGREES:
-        shapes = to_degrees(shapes, series.crs, argument)
-    return Source(shapes, is_collection=True)
+    source = Source(shapes, is_collection=True)
+    return _convert(source, None if series.crs is None or series.crs == DEGREES else series.crs, argument)
 
 
 def _read_geojson(document: Mapping[str, Any], argument: str) -> Source:
@@ -262,13 +263,26 @@ def _read_geojson(document: Mapping[str, Any], argument: str) -> Source:
     properties = crs.get("properties") if isinstance(crs, Mapping) else None
     stated = properties.get("name") if isinstance(properties, Mapping) else None
     if isinstance(stated, str) and source.shapes:
-        source.shapes = _from_crs(source.shapes, stated, argument)
+        _convert(source, read_crs(stated, argument), argument)
     return source
 
 
-def _from_crs(shapes: list[BaseGeometry], crs: str, argument: str) -> list[BaseGeometry]:
-    source = read_crs(crs, argument)
-    return shapes if source is None else to_degrees(shapes, source, argument)
+def _convert(source: Source, crs: CRS | None, argument: str) -> Source:
+    """Convert the shapes of a source from a CRS to degrees, and return it; None stands for degrees."""
+    if crs is None or not source.shapes:
+        return source
+    if crs.is_projected and (np.abs(shapely.total_bounds(source.shapes)) <= COORDINATE_LIMITS).all():
+        unit = clean_text(crs.axis_info[0].unit_name, MAX_NAME)
+        source.notices.append(
+            ScenecartWarning(
+                f"is read in units of one {unit} ({clean_text(crs.name, MAX_NAME)}), but its coordinates look like degrees.",
+                code="area_perhaps_degrees",
+                argument=argument,
+                hint="If they are degrees, state EPSG:4326 as its CRS.",
+            )
+        )
+    source.shapes = to_degrees(source.shapes, crs, argument)
+    return source
 
 
 def polygons_of(source: Source) -> list[BaseGeometry]:

@@ -36,7 +36,7 @@ def is_confirmed(client: Client, estimate: Estimate, project: str, arguments: ar
     )
     if arguments.owned == "buy" and not arguments.again:
         _owned.look_up(estimate, client)
-    _table.print_pairs(_facts(client, estimate, project, arguments.license))
+    _table.print_pairs(_facts(client, estimate, project, arguments))
     count, price = pluralize(len(estimate.cart), "capture"), f"{estimate.total_credits:,} credits (A${estimate.total_aud:,.2f})"
     print(f"Buy {count} for exactly {price}?")
     return _io.is_confirmed("buy", "--yes --max-credits N")
@@ -68,13 +68,17 @@ def _is_existing(client: Client, estimate: Estimate, project: str, arguments: ar
     return existing is not None and not arguments.again
 
 
-def _facts(client: Client, estimate: Estimate, project: str, license_type: str) -> Iterator[tuple[str, str]]:
+def _facts(client: Client, estimate: Estimate, project: str, arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
     """Yield names and values: what is bought, who pays, with what, licences that are not accepted, and what is left of budgets."""
     from scenecart._cart.checks import keys_of  # noqa: PLC0415  # keeps --help fast
 
     yield "Captures", first_names(estimate.cart.ids, _MOST_NAMED)
     yield "Project", clean_text(project, 80)
-    yield "Licence", f"{clean_text(license_type, 40)} licence"
+    yield "Licence", f"{clean_text(arguments.license, 40)} licence"
+    if isinstance(arguments.again, str):
+        yield "Once more", f"for the name {clean_text(arguments.again, 80)!r}; an order that was bought for it is returned"
+    elif arguments.again:
+        yield "Once more", "beside the orders that exist"
     balance = estimate.balance_credits
     yield "Paid by", f"{_payer(client)}, {'by card or invoice, as it is billed' if balance is None else 'with its credits'}"
     if balance is not None and balance < estimate.total_credits:
