@@ -51,7 +51,7 @@ class App:
         return self
 
     def _read_address(self) -> None:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while "Ctrl+C" not in self.output:
             assert self._process.poll() is None, self.output
             assert time.monotonic() < deadline, self.output
@@ -124,7 +124,7 @@ class App:
                 if kernel in " ".join(child.cmdline()):
                     child.kill()
 
-    def ready_kernel(self, seconds: float = 60.0, *, after: str = "") -> str:
+    def ready_kernel(self, seconds: float = 120.0, *, after: str = "") -> str:
         """Wait for the kernel that the next page will get, and return its id; no kernel of a page runs, nor `after`."""
         deadline = time.monotonic() + seconds
         while len(found := self.kernels()) != 1 or after in found:
@@ -132,7 +132,7 @@ class App:
             time.sleep(0.1)
         return next(iter(found))
 
-    def wait_for_end(self, kernel: str, seconds: float = 60.0) -> None:
+    def wait_for_end(self, kernel: str, seconds: float = 120.0) -> None:
         """Wait until a kernel has ended."""
         deadline = time.monotonic() + seconds
         while kernel in self.kernels():

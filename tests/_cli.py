@@ -57,7 +57,7 @@ def run(
             input=answer,
             cwd=cwd,
             env=environment(box, principal, **variables),
-            timeout=100,
+            timeout=250,
             check=False,
         )
     return _warm.run("command", arguments, env=environment(box, principal, **variables), cwd=cwd, answer=answer, pauses=pauses)

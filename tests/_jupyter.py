@@ -127,7 +127,7 @@ class Jupyter:
 
     def kernel(self) -> Kernel:
         """Return a connection to the newest kernel."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not (found := sorted(self.folder.rglob("kernel-*.json"), key=lambda path: path.stat().st_mtime)):
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -167,7 +167,7 @@ class Kernel:
         request = self._client.execute(
             "", user_expressions={"it": f"__import__('json').dumps({expression})"}, store_history=False, silent=True
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             reply = self._client.get_shell_msg(timeout=max(0.1, deadline - time.monotonic()))
             if reply["parent_header"].get("msg_id") == request:
@@ -180,7 +180,7 @@ class Kernel:
         """Run code in a cell, without waiting for its end."""
         self._client.execute(code, store_history=False, silent=True)
 
-    def wait(self, expression: str, condition: Callable[[Any], bool] = bool, seconds: float = 30.0) -> Any:
+    def wait(self, expression: str, condition: Callable[[Any], bool] = bool, seconds: float = 90.0) -> Any:
         """Wait until the value of an expression meets a condition, and return it."""
         deadline = time.monotonic() + seconds
         while not condition(value := self.value(expression)):

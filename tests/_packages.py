@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def build(folder: Path) -> tuple[Path, Path]:
     """Build the source distribution, and the wheel from it; nothing is fetched. Return the wheel and the source distribution."""
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,), (source,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     return wheel, source
@@ -65,7 +65,7 @@ class Environment:
             env={**clean, "MPLBACKEND": "agg", **environ},
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=250,
             check=False,
         )
 

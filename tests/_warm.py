@@ -58,7 +58,7 @@ def run(
     env: Mapping[str, str],
     cwd: Path | str | None = None,
     answer: str = "",
-    timeout: float = 100,
+    timeout: float = 250,
     pauses: float = 1.0,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``"command"``, the command line, or a script by its path; as :func:`subprocess.run`, with ``answer`` as standard input.

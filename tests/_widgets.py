@@ -26,7 +26,7 @@ QUERY: dict[str, Any] = {"collections": ["aurora-50cm"], "datetime": "2024-01/20
 ERROR = 'role="alert"'
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
     """Wait until a condition holds, and return its value."""
     deadline = time.monotonic() + seconds
     while True:

@@ -216,11 +216,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ["-W", "--keep-going", "-q", "-d", f"{target}/doctrees"]
     command = [sys.executable, "-m", "sphinx", "-b", "html", *options, str(root / "docs"), f"{target}/html"]
     environ = {**os.environ, "SCENECART_DOCS_SKIP": "[01][!4]*.ipynb"}
-    with contextlib.closing(sqlite3.connect(shared / "site.sqlite", timeout=115, isolation_level=None)) as lock:
+    with contextlib.closing(sqlite3.connect(shared / "site.sqlite", timeout=280, isolation_level=None)) as lock:
         # the first worker builds it, the others wait
         lock.execute("BEGIN EXCLUSIVE")
         if not (target / "built").exists():
-            done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=110, check=False)
+            done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=270, check=False)
             assert done.returncode == 0, done.stderr
             (target / "built").touch()
     return target / "html"

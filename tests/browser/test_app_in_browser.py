@@ -38,7 +38,7 @@ def test_app_without_the_token_asks_for_it(app: App, browser: Browser):
         kernel = app.ready_kernel()
         page.fill("input[type=password] >> nth=0", app.token)
         page.keyboard.press("Enter")
-        page.get_by_role("button", name="Search this view").wait_for(timeout=90_000)
+        page.get_by_role("button", name="Search this view").wait_for(timeout=120_000)
         page.close(run_before_unload=True)
         app.wait_for_end(kernel)
 
@@ -49,7 +49,7 @@ def test_app_page_that_is_open_keeps_its_kernel_and_one_that_is_gone_ends_it(app
         page = context.new_page()
         kernel = app.ready_kernel()
         page.goto(app.url)
-        page.get_by_role("button", name="Search this view").wait_for(timeout=90_000)
+        page.get_by_role("button", name="Search this view").wait_for(timeout=120_000)
         # longer than an unused kernel lives
         page.wait_for_timeout(12_000)
         assert kernel in app.kernels()
@@ -67,7 +67,7 @@ def test_app_page_that_is_busy_while_it_opens_shows_the_workbench(app: App, brow
         page.add_init_script(BUSY)
         kernel = app.ready_kernel()
         page.goto(app.url)
-        page.locator(".leaflet-container").or_(page.get_by_text("Error displaying widget")).first.wait_for(timeout=90_000)
+        page.locator(".leaflet-container").or_(page.get_by_text("Error displaying widget")).first.wait_for(timeout=120_000)
         assert page.get_by_text("Error displaying widget").count() == 0
         page.close(run_before_unload=True)
         app.wait_for_end(kernel)
@@ -84,7 +84,7 @@ def test_app_pages_after_the_first_ask_for_their_scripts_at_once(app: App, brows
             kernel = app.ready_kernel()
             page.goto(app.url)
             # a page before may have left a search, which is restored
-            page.locator(".leaflet-container").wait_for(timeout=90_000)
+            page.locator(".leaflet-container").wait_for(timeout=120_000)
             page.close(run_before_unload=True)
             app.wait_for_end(kernel)
     scripts = [url for url in asked if ".js" in url and "/voila/" in url]

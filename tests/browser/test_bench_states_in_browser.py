@@ -42,7 +42,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """Return a page as wide as a screen."""
     with browser.new_context(viewport={"width": 1600, "height": 1200}, reduced_motion="reduce") as context:
         opened = context.new_page()
-        opened.set_default_timeout(60_000)
+        opened.set_default_timeout(120_000)
         yield opened
         opened.close(run_before_unload=True)
 

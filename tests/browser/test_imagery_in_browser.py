@@ -125,7 +125,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def opened(browser: Browser, running: Jupyter) -> Iterator[OpenMap]:
     page = browser.new_page(viewport={"width": 1_100, "height": 900})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     errors: list[str] = []
     elsewhere: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -338,7 +338,7 @@ def test_quicklook_and_delivery_are_on_one_map(browser: Browser, tmp_path: Path)
         account |= {"SCENECART_PASSWORD": str(who["password"]), "SCENECART_PROJECT": str(who["project"])}
         with Jupyter("voila", notebook(tmp_path / "order.ipynb", ORDER), tmp_path, **account) as voila:
             page = browser.new_page(viewport={"width": 1_100, "height": 900})
-            page.set_default_timeout(60_000)
+            page.set_default_timeout(120_000)
             voila.open(page)
             page.wait_for_selector(".leaflet-container canvas")
             kernel = voila.kernel()

@@ -67,7 +67,7 @@ def opened(browser: Browser, server: Jupyter) -> Iterator[tuple[Page, Kernel]]:
     # JupyterLab has a menu, a toolbar and margins around the widgets
     size = (760, 600) if server.kind == "voila" else (1_060, 760)
     page = browser.new_page(viewport={"width": size[0], "height": size[1]})
-    page.set_default_timeout(90_000)
+    page.set_default_timeout(120_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     server.open(page, "" if server.kind == "voila" else "pictures.ipynb")

@@ -67,7 +67,7 @@ def app(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context(viewport={"width": 1600, "height": 1000}, reduced_motion="reduce") as opened:
-        opened.set_default_timeout(60_000)
+        opened.set_default_timeout(120_000)
         yield opened
         # a page that is closed so ends its kernel
         for page in opened.pages:

@@ -79,7 +79,7 @@ class OpenPage:
 @pytest.fixture
 def opened(browser: Browser, voila: Jupyter) -> Iterator[OpenPage]:
     page = browser.new_page(viewport={"width": 1200, "height": 1300})
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(120_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     voila.open(page)
@@ -272,7 +272,7 @@ def test_payment_is_confirmed_on_the_page_of_the_bank(browser: Browser, tmp_path
     with Sandbox(pace="instant") as box, Jupyter("voila", path, tmp_path, **environment_of(box, "secure")) as voila:
         context = browser.new_context(viewport={"width": 1000, "height": 900})
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(120_000)
         voila.open(page)
         click(page, "Order 1 capture…")
         click(page, "Buy 1 capture for")
@@ -312,7 +312,7 @@ def test_purchase_in_jupyterlab(browser: Browser, signed_in: dict[str, str], tmp
     """Clicks lead from an area to delivered files and pixels on the map, all readable; the saved notebook is small and safe."""
     notebook(tmp_path / "bench.ipynb", BENCH)
     page = browser.new_page(viewport={"width": 1300, "height": 1250})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     with Jupyter("lab", tmp_path, tmp_path, dark=dark, **signed_in) as lab:
         lab.open(page, "bench.ipynb")
         kernel = lab.kernel()

@@ -77,7 +77,7 @@ def _open(browser: Browser, app: App, width: int = 1600, scheme: str = "light") 
     """Open the app in a context of its own, and return the page and the errors of its scripts."""
     context = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme, reduced_motion="reduce")
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(app.url)

@@ -32,7 +32,7 @@ def run_unwritable(output: str, *arguments: str, box: Sandbox, cwd: Path, home: 
         text=True,
         cwd=cwd,
         env=environment(box, **home),
-        timeout=100,
+        timeout=250,
         check=False,
     )
 
@@ -64,7 +64,7 @@ def test_place_reader_left_is_success(box: Sandbox, tmp_path: Path, home: dict[s
         text=True,
         cwd=tmp_path,
         env=environment(box, **home),
-        timeout=100,
+        timeout=250,
         check=False,
     )
     os.close(write)

@@ -287,7 +287,7 @@ def test_download_full_disk_leaves_no_file(service: ScriptedService, order: scen
     """If the disk is full, an error says so, no file has the name, and the next download succeeds once there is space."""
     target = tmp_path / "out" / FOLDER / NAME
     command = [sys.executable, "-c", FULL, service.url, str(tmp_path / "other"), str(tmp_path / "out")]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=250, check=True)
     assert ran.stdout.strip() == "file_not_written"
     assert not target.exists()
     (path,) = order.download(tmp_path / "out", progress=False)

@@ -68,7 +68,7 @@ def test_lock_of_many_processes_loses_no_step(tmp_path: Path):
     counter.write_text("0", encoding="utf-8")
     command = [sys.executable, "-c", COUNT, str(tmp_path / "a.lock"), str(counter)]
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: subprocess.run(command, check=True, timeout=100), range(3)))
+        list(pool.map(lambda _: subprocess.run(command, check=True, timeout=250), range(3)))
     assert counter.read_text(encoding="utf-8") == "300"
 
 

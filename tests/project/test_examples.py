@@ -126,7 +126,7 @@ def test_guide_examples_run(page: Path, account: dict[str, str], tmp_path: Path)
     """The Python of each guide runs from top to bottom, except blocks marked as not run."""
     assert {block.option for block in blocks(page, "python")} <= {"", "not-run"}
     environ = {**os.environ, **account, "SCENECART_HOME": str(tmp_path / "journal"), "MPLBACKEND": "agg"}
-    done = _warm.run(str(RUNNER), [str(page)], cwd=tmp_path, env=environ, timeout=110)
+    done = _warm.run(str(RUNNER), [str(page)], cwd=tmp_path, env=environ, timeout=270)
     assert done.returncode == 0, done.stderr
 
 

@@ -161,7 +161,7 @@ def run(service: ScriptedService, tmp_path: Path, *arguments: str, **environ: st
         capture_output=True,
         env={**os.environ, **signed, "SCENECART_HOME": str(tmp_path / "home"), "COLUMNS": "200", **environ},
         cwd=tmp_path,
-        timeout=100,
+        timeout=250,
         check=False,
     )
 

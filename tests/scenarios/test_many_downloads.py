@@ -100,7 +100,7 @@ def test_many_processes_download_each_file_once(service: ScriptedService, tmp_pa
     for name in files:
         service.put(f"/files/{name}", store)
     command = [sys.executable, "-c", DOWNLOAD, service.url, str(tmp_path / "home"), str(tmp_path / "out"), str(PROCESSES)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[:-1] == [f"{len(files)} {len(files)}"] * PROCESSES
     assert store.faults.total() > 0
