@@ -117,6 +117,11 @@ class App:
                         found |= set(re.findall(r"kernel-([0-9a-f-]{36})", words))
         return found
 
+    def command_of(self, kernel: str) -> list[str]:
+        """Return the words of the command that runs a kernel."""
+        commands = [child.cmdline() for child in psutil.Process(self._process.pid).children(recursive=True)]
+        return next(words for words in commands if any(kernel in word for word in words))
+
     def kill_kernel(self, kernel: str) -> None:
         """End a kernel at once, as running out of memory does."""
         for child in psutil.Process(self._process.pid).children(recursive=True):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,7 +19,6 @@ from _widgets import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 WEBSOCKET = {
     "Connection": "Upgrade",
@@ -67,6 +68,16 @@ def test_app_under_another_host_name_is_refused(app: App, host: str):
     for path in (f"/?token={app.token}", "/login", f"{KERNEL}/channels?token={app.token}"):
         assert app.status(path, Host=host, **WEBSOCKET)[0] == 403
     assert len(app.kernels()) <= 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kernels have Unix sockets")
+def test_app_kernels_need_no_ports(app: App):
+    """Kernels listen on Unix sockets of this user: a TCP port may be taken by another program before they listen there."""
+    kernel = app.ready_kernel()
+    command = app.command_of(kernel)
+    about = json.loads(Path(command[command.index("-f") + 1]).read_text())
+    assert about["transport"] == "ipc"
+    wait_for(lambda: list(Path(about["ip"]).parent.glob(f"{Path(about['ip']).name}-*")))
 
 
 def test_app_with_the_token_opens_a_page_whose_kernel_ends_when_nobody_is_there(app: App):

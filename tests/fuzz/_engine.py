@@ -41,6 +41,8 @@ _REPORT_SECONDS = 60.0
 # the current input, how many are done, the seconds and number of the slowest; after it a byte that requests to stop
 _STATE = Struct("qqdq")
 _STOP = _STATE.size
+# the number while a process starts, and at its end
+_NO_INPUT, _START_SECONDS = -1, 120.0
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def drive(
             if took > slowest:
                 slowest, at = took, number
             done += 1
-    _STATE.pack_into(state, 0, -1, done, slowest, at)
+    _STATE.pack_into(state, 0, _NO_INPUT, done, slowest, at)
     return outcomes
 
 
@@ -200,8 +202,9 @@ class _Worker:
     def __init__(self, job: tuple[Target, str, int, Place, str], numbers: range) -> None:
         self._job = job
         self._memory = mmap(-1, _STOP + 1)
+        _STATE.pack_into(self._memory, 0, _NO_INPUT, 0, 0.0, 0)
         self._numbers = numbers
-        self._since = (0, time.monotonic())
+        self._since = (_NO_INPUT, time.monotonic())
         self.counts: Counter[str] | None = None
         self.restarts = 0
         self.start()
@@ -225,7 +228,7 @@ class _Worker:
         number = self.state[0]
         if number != self._since[0]:
             self._since = (number, time.monotonic())
-        return time.monotonic() - self._since[1] > longest
+        return time.monotonic() - self._since[1] > (_START_SECONDS if number == _NO_INPUT else longest)
 
     def stop(self) -> None:
         """Stop after the current input."""
@@ -234,7 +237,9 @@ class _Worker:
     def skip(self) -> None:
         """Continue after the input that ended the process."""
         number, done, slowest, at = self.state
-        _STATE.pack_into(self._memory, 0, number, done + 1, slowest, at)
+        if number == _NO_INPUT:
+            raise RuntimeError(f"a process ended outside of its inputs, with {self.process.exitcode}")
+        _STATE.pack_into(self._memory, 0, _NO_INPUT, done + 1, slowest, at)
         self._numbers = self._numbers[self._numbers.index(number) + 1 :]
         self.restarts += 1
         self.start()

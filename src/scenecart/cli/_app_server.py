@@ -37,6 +37,8 @@ _EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets
 # ours, see page.js
 _OURS = {"name": "scenecart-page", "load": "page.js", "extension": "./extension"}
 _FILL_SECONDS = 4.0
+# the path of a Unix socket has at most 103 bytes on macOS, and a kernel's ends with /voila_12345678/kernel-<36>-ipc-5
+_MOST_SOCKET_FOLDER = 103 - 65
 _TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "app"
 
 
@@ -178,6 +180,11 @@ def serve(
     # others of the environment, such as an editor's, are not seen on this page
     config.VoilaConfiguration.extension_allowlist = list(_EXTENSIONS)
     config.VoilaConfiguration.page_config_hook = _with_our_extension
+    folder = _socket_folder()
+    if folder is not None:
+        # another program may take a TCP port before the kernel listens there, and its page would never open
+        config.KernelManager.transport = "ipc"
+        config.Voila.connection_dir_root = folder
     config.MappingKernelManager.cull_idle_timeout = max(1, round(idle_seconds))
     config.MappingKernelManager.cull_interval = max(1, min(30, round(idle_seconds)))
     _set_token(config)
@@ -185,6 +192,15 @@ def serve(
     server.opens_browser = opens_browser
     server.initialize([str(notebook)])
     server.start()
+
+
+def _socket_folder() -> str | None:
+    """Return a folder for the Unix sockets of kernels, whose paths are limited; None where there is none."""
+    if os.name != "posix":
+        return None
+    folders = [tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp"]  # noqa: S108  # a new folder is created in it
+    usable = (one for one in folders if one and len(os.fsencode(one)) <= _MOST_SOCKET_FOLDER and os.access(one, os.W_OK | os.X_OK))
+    return next(usable, None)
 
 
 def _with_our_extension(page_config: dict[str, Any], **_: object) -> dict[str, Any]:

@@ -52,3 +52,15 @@ def test_snapshot_of_another_version_changes_nothing(client: scenecart.Client, d
     bench.state.aoi = None
     assert bench._snapshot.restore(collected)
     assert bench.state.aoi.bounds == HARBOUR
+
+
+def test_snapshot_while_a_search_runs_is_searched_again(client: scenecart.Client, display: Display, tmp_path: Path):
+    """A page that is closed before its search has ended has its captures when it is opened again."""
+    bench = display(Workbench(client, basemap="none", directory=tmp_path))
+    act(bench._footer, "page", id="a1")
+    bench.search("aurora", aoi=HARBOUR, **QUERY)
+    assert bench.is_searching
+    bench._autosave.save()
+    again = display(Workbench(client, basemap="none", directory=tmp_path))
+    act(again._footer, "page", id="a1")
+    wait_for(lambda: len(again.captures))

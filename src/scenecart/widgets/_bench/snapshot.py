@@ -47,7 +47,8 @@ class Snapshot:
         """Return the state, as JSON."""
         return {
             "asked": self._search.request.to_json(),
-            "searched": self._search.searched is not None,
+            # a page that is closed while its search runs searches again
+            "searched": self._search.searched is not None or self._search.is_searching,
             "filters": self._filters.wanted,
             "cart": text_of_frame(self._cart.captures),
             "view": list(self._map.bounds),
