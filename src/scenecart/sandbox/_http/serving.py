@@ -82,7 +82,15 @@ def run_server(service: Service, listener: socket.socket) -> Iterator[None]:
         date_header=False,
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="sandbox-server", daemon=True)
+
+    async def serve() -> None:
+        await server.serve([listener])
+        # those that did not end in its time would stay open with the loop
+        for transport in list(service.connections.values()):
+            transport.abort()
+        await asyncio.sleep(0)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="sandbox-server", daemon=True)
     thread.start()
     deadline = time.monotonic() + _START_SECONDS
     while not server.started:
