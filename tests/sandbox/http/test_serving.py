@@ -44,6 +44,18 @@ def test_stalled_connections_do_not_block_others(box: Sandbox, sign_in: Callable
         assert sign_in(box).call("orders.list").status_code == 200
 
 
+def test_server_that_stops_closes_connections_in_use(small_items: str, sign_in: Callable[..., ServiceClient]):
+    """A request that is still being sent when the server stops is cut off: no connection outlives the server."""
+    with Sandbox(items=small_items) as box:
+        headers = f"Host: 127.0.0.1\r\nAuthorization: {sign_in(box).http.headers['Authorization']}\r\nContent-Length: 99\r\n\r\n"
+        unfinished = socket.create_connection(("127.0.0.1", int(box.url.rsplit(":", 1)[1])), timeout=30)
+        unfinished.sendall(f"POST /v1/op/orders.list HTTP/1.1\r\n{headers}{{".encode())
+        # the server has read it once it has answered another request
+        assert httpx.get(f"{box.url}/openapi.json").status_code == 200
+    with unfinished:
+        assert unfinished.recv(1) == b""
+
+
 def test_invalid_http_is_answered_with_problem(box: Sandbox):
     """Bytes that are not HTTP, and a URL that is too long, are answered with a problem document."""
     address = ("127.0.0.1", int(box.url.rsplit(":", 1)[1]))
