@@ -70,7 +70,6 @@ def test_app_under_another_host_name_is_refused(app: App, host: str):
     assert len(app.kernels()) <= 1
 
 
-@pytest.mark.skipif(os.name != "posix", reason="kernels have Unix sockets")
 def test_app_kernels_need_no_ports(app: App):
     """Kernels listen on Unix sockets of this user: a TCP port may be taken by another program before they listen there."""
     kernel = app.ready_kernel()

@@ -42,7 +42,8 @@ _REPORT_SECONDS = 60.0
 _STATE = Struct("qqdq")
 _STOP = _STATE.size
 # the number while a process starts, and at its end
-_NO_INPUT, _START_SECONDS = -1, 120.0
+_NO_INPUT = -1
+_START_SECONDS = 120.0
 
 
 @dataclass(frozen=True)

@@ -234,7 +234,7 @@ def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries, argument: str) -> Sourc
         )
     shapes = [one for one in series.dropna().to_list() if not one.is_empty]
     source = Source(shapes, is_collection=True)
-    return _convert(source, None if series.crs is None or series.crs == DEGREES else series.crs, argument)
+    return _convert(source, series.crs, argument)
 
 
 def _read_geojson(document: Mapping[str, Any], argument: str) -> Source:
@@ -268,8 +268,8 @@ def _read_geojson(document: Mapping[str, Any], argument: str) -> Source:
 
 
 def _convert(source: Source, crs: CRS | None, argument: str) -> Source:
-    """Convert the shapes of a source from a CRS to degrees, and return it; None stands for degrees."""
-    if crs is None or not source.shapes:
+    """Reproject the shapes of a source from a CRS to EPSG:4326, and return the source; without a CRS they are in it."""
+    if crs is None or crs == DEGREES or not source.shapes:
         return source
     if crs.is_projected and (np.abs(shapely.total_bounds(source.shapes)) <= COORDINATE_LIMITS).all():
         unit = clean_text(crs.axis_info[0].unit_name, MAX_NAME)

@@ -34,11 +34,10 @@ TOKEN_VARIABLE = "SCENECART_APP_TOKEN"  # noqa: S105  # the name of a variable
 _VARIABLES_OF_JUPYTER = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE")
 _LEAST_TOKEN = 16
 _EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8", "anywidget", "jupyter-leaflet")
-# ours, see page.js
-_OURS = {"name": "scenecart-page", "load": "page.js", "extension": "./extension"}
+_PAGE_EXTENSION = {"name": "scenecart-page", "load": "page.js", "extension": "./extension"}
 _FILL_SECONDS = 4.0
 # the path of a Unix socket has at most 103 bytes on macOS, and a kernel's ends with /voila_12345678/kernel-<36>-ipc-5
-_MOST_SOCKET_FOLDER = 103 - 65
+_MAX_SOCKET_FOLDER = 103 - 65
 _TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "app"
 
 
@@ -96,8 +95,8 @@ class AppServer(Voila):  # type: ignore[misc]  # Voila has no type annotations
     def init_handlers(self) -> list[Any]:
         """Use our handlers of the page and its scripts."""
         ours = [(path, _HANDLERS.get(kind, kind), *rest) for path, kind, *rest in super().init_handlers()]
-        folder = f"{self.server_url}voila/labextensions/{_OURS['name']}"
-        extension = (rf"{folder}/({re.escape(_OURS['load'])})", FileFindHandler, {"path": [str(_TEMPLATE)]})
+        folder = f"{self.server_url}voila/labextensions/{_PAGE_EXTENSION['name']}"
+        extension = (rf"{folder}/({re.escape(_PAGE_EXTENSION['load'])})", FileFindHandler, {"path": [str(_TEMPLATE)]})
         return [(f"{self.server_url}scripts.js", JoinedScripts), extension, *ours]
 
     def init_settings(self) -> dict[str, Any]:
@@ -179,7 +178,7 @@ def serve(
     config.VoilaConfiguration.file_allowlist = []
     # others of the environment, such as an editor's, are not seen on this page
     config.VoilaConfiguration.extension_allowlist = list(_EXTENSIONS)
-    config.VoilaConfiguration.page_config_hook = _with_our_extension
+    config.VoilaConfiguration.page_config_hook = _with_page_extension
     folder = _socket_folder()
     if folder is not None:
         # another program may take a TCP port before the kernel listens there, and its page would never open
@@ -195,17 +194,17 @@ def serve(
 
 
 def _socket_folder() -> str | None:
-    """Return a folder for the Unix sockets of kernels, whose paths are limited; None where there is none."""
+    """Return a writable folder whose path is short enough for the Unix sockets of kernels, or None."""
     if os.name != "posix":
         return None
     folders = [tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp"]  # noqa: S108  # a new folder is created in it
-    usable = (one for one in folders if one and len(os.fsencode(one)) <= _MOST_SOCKET_FOLDER and os.access(one, os.W_OK | os.X_OK))
+    usable = (one for one in folders if one and len(os.fsencode(one)) <= _MAX_SOCKET_FOLDER and os.access(one, os.W_OK | os.X_OK))
     return next(usable, None)
 
 
-def _with_our_extension(page_config: dict[str, Any], **_: object) -> dict[str, Any]:
-    """Name our extension of the page with those that are installed."""
-    return {**page_config, "federated_extensions": [*page_config["federated_extensions"], _OURS]}
+def _with_page_extension(page_config: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Add our extension of the page, page.js, to those that are installed."""
+    return {**page_config, "federated_extensions": [*page_config["federated_extensions"], _PAGE_EXTENSION]}
 
 
 def _set_token(config: Any) -> None:
